@@ -1,0 +1,239 @@
+/**
+ * The one door to the outside. The core receives a `Runtime` and imports nothing of Node, Deno or Bun; adapters
+ * (runtimes/) implement it and hold no policy: no retries, no parsing. Shapes follow measurements
+ * (docs/internals/performance.md): bytes are pushed, and no promise lies on the data path.
+ */
+
+/** Milliseconds of a clock that never goes back; its zero is arbitrary. */
+export type MonotonicMs = number & { readonly __monotonicMs: unique symbol };
+export type Cancel = () => void;
+
+export interface Runtime {
+  readonly name: "node" | "deno" | "bun" | "sim";
+  /** The host's version, such as `20.20.2`. */
+  readonly version: string;
+  readonly net: Net;
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash: Hash;
+  readonly gzip: Gzip;
+  readonly process: Process;
+}
+
+/** Why a door operation failed, the same words on every host. */
+export type RuntimeErrorCode =
+  | "NOT_FOUND"
+  | "EXISTS"
+  | "ACCESS" // permission denied, read-only file system
+  | "NO_SPACE" // disk or quota full
+  | "NOT_DIRECTORY"
+  | "IS_DIRECTORY"
+  | "NOT_EMPTY"
+  | "TOO_MANY_FILES"
+  | "ADDRESS_IN_USE"
+  | "ADDRESS_NOT_AVAILABLE"
+  | "REFUSED"
+  | "RESET"
+  | "TIMED_OUT"
+  | "UNREACHABLE"
+  | "NAME_NOT_FOUND"
+  | "CLOSED"
+  | "BUSY" // the lock is held by a living process
+  | "IO"; // anything else; the message has the host's words
+
+export class RuntimeError extends Error {
+  readonly code: RuntimeErrorCode;
+  constructor(code: RuntimeErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "RuntimeError";
+    this.code = code;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- net
+
+export interface Address {
+  /** IPv4 text, or IPv6 text as the host gives it; `::ffff:a.b.c.d` is given as `a.b.c.d`, a %scope is cut. */
+  readonly host: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+}
+
+export interface ListenOptions {
+  /** Undefined: every address of the machine, IPv6 included where the machine has it. */
+  readonly host?: string | undefined;
+  /** 0: a free port; see `Listener.address`. */
+  readonly port: number;
+  /** Undefined: the host's own default. */
+  readonly backlog?: number | undefined;
+  readonly keepAlive?: boolean;
+}
+
+export interface Net {
+  /**
+   * `onConnection` must set its handlers before it returns. TCP_NODELAY is on.
+   * @throws {RuntimeError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ACCESS
+   */
+  listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
+  /** @throws {RuntimeError} REFUSED, TIMED_OUT (after `timeoutMs`), NAME_NOT_FOUND, UNREACHABLE */
+  connect(
+    options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
+  ): Promise<Connection>;
+}
+
+export interface Listener {
+  readonly address: Address;
+  /** Stops accepting; open connections stay. Resolves once the port is free. */
+  close(): Promise<void>;
+}
+
+export interface Connection {
+  readonly remote: Address;
+  readonly local: Address;
+  /** `chunk` is valid during the call only: what outlives it is copied. Not called while paused. */
+  onData(handler: (chunk: Uint8Array) => void): void;
+  /** The peer sent FIN: no more data. Our side stays open: what we write still leaves. */
+  onEnd(handler: () => void): void;
+  /** Exactly once, when nothing more can be sent or received. `error` is set for RST and the like, not for FIN. */
+  onClose(handler: (error: RuntimeError | undefined) => void): void;
+  /**
+   * Sends `view`. Without `done` its bytes may be reused as soon as this returns. With `done` they are lent until
+   * `done` is called (exactly once: sent, or lost with the connection; possibly before `write` returns).
+   * @returns whether all was taken by the system; false: stop producing and wait for `onDrain`. Bytes are never
+   *   dropped by a false. After close: true, and `done` is called.
+   */
+  write(view: Uint8Array, done?: () => void): boolean;
+  /** All bytes accepted so far went to the system, after a `write` that returned false. */
+  onDrain(handler: () => void): void;
+  /** No `onData` until `resume`; the system's buffer fills and the peer is held back. */
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then FIN. The connection closes when the peer has ended too. */
+  end(): void;
+  /** Closes at once; unsent bytes may be lost. `onClose` follows, later than this call. */
+  close(): void;
+  /** Bytes accepted by `write` that the system has not taken yet. */
+  readonly bufferedBytes: number;
+}
+
+// ---------------------------------------------------------------------------------------------- fs
+
+export type OpenMode =
+  | "read" // must exist
+  | "write" // read and write, created when missing, kept as it is
+  | "create"; // read and write, made empty
+
+export interface Fs {
+  /** @throws {RuntimeError} NOT_FOUND, ACCESS, NO_SPACE, IS_DIRECTORY, TOO_MANY_FILES */
+  open(path: string, mode: OpenMode): Promise<File>;
+  /** Whole small files. @throws {RuntimeError} NOT_FOUND, ACCESS */
+  readFile(path: string): Promise<Uint8Array>;
+  /** Entry names, in no order. @throws {RuntimeError} NOT_FOUND, NOT_DIRECTORY, ACCESS */
+  readDir(path: string): Promise<string[]>;
+  /** Undefined when there is nothing. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** With its parents; no error when it is there. */
+  mkdir(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** The directory's entries (creations, renames, removals) reach the disk. */
+  syncDir(path: string): Promise<void>;
+  /**
+   * One living holder per directory, across runtimes: a local socket bound in it; a refused connect means stale.
+   * @throws {RuntimeError} BUSY when a living process holds it; ACCESS
+   */
+  lock(directory: string): Promise<Lock>;
+  /** Joins with `/` and removes `.` and `..`; absolute when the first part is. */
+  join(...parts: string[]): string;
+  /** Absolute form of a path, from the working directory. */
+  absolute(path: string): string;
+}
+
+export interface FileStat {
+  readonly kind: "file" | "directory" | "other";
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+export interface File {
+  /** Reads up to `into.length` bytes at `offset`; fewer only at the end of the file. @returns bytes read */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Writes the whole view at `offset`; short writes are completed. The view is lent until it resolves. */
+  write(view: Uint8Array, offset: number): Promise<void>;
+  /** fdatasync: content and length reach the disk. */
+  syncData(): Promise<void>;
+  /** fsync. */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- clock, random
+
+export interface Clock {
+  monotonicMs(): MonotonicMs;
+  /** Milliseconds since 1970; may jump. */
+  wallMs(): number;
+  /** Calls `wake` once, not before `at`; pending wakes keep the process alive. */
+  wakeAt(at: MonotonicMs, wake: () => void): Cancel;
+  /** Calls `task` after the events now waiting were handled; for bounded work between sockets. */
+  soon(task: () => void): void;
+}
+
+export interface Random {
+  /** Fills with bytes fit for secrets. */
+  fill(bytes: Uint8Array): void;
+  uint32(): number;
+}
+
+export type HashName = "SHA-1" | "SHA-256" | "SHA-512" | "SHA3-256";
+
+export interface Hash {
+  /** Synchronous, for short input. */
+  digest(name: HashName, bytes: Uint8Array): Uint8Array;
+}
+
+export interface Gzip {
+  /** A stream in pieces: `push` gives the output so far available, `end` the rest. */
+  compressor(): GzipStream;
+  /** @throws {RuntimeError} IO from `push` or `end` for bytes that are not one gzip member */
+  decompressor(): GzipStream;
+}
+
+export interface GzipStream {
+  push(chunk: Uint8Array): Promise<Uint8Array>;
+  end(): Promise<Uint8Array>;
+}
+
+// ---------------------------------------------------------------------------------------------- process
+
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+export interface Process {
+  readonly args: readonly string[];
+  readonly pid: number;
+  readonly platform: string;
+  env(name: string): string | undefined;
+  hostname(): string;
+  cwd(): string;
+  userName(): string;
+  userHome(): string;
+  arch(): string;
+  osVersion(): string;
+  /** Bytes: resident, used and largest heap. */
+  memory(): { readonly residentBytes: number; readonly heapUsedBytes: number; readonly heapMaxBytes: number };
+  /** Open file descriptors and their limit; undefined where the host cannot tell. */
+  fileDescriptors(): { readonly open: number; readonly max: number } | undefined;
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** Whether standard output is a terminal. */
+  isTerminal(): boolean;
+  onSignal(signal: Signal, handler: () => void): Cancel;
+  exit(code: number): never;
+}
