@@ -1,0 +1,2 @@
+/** Bun's node:crypto is native. */
+export { nodeRandom as bunRandom } from "../node/random.ts";

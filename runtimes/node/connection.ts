@@ -1,0 +1,116 @@
+/**
+ * One TCP connection by node:net. A lent buffer goes to the system as it is and comes back in the write's callback;
+ * only a view written without `done` is copied, because libuv keeps the memory of what the system did not take.
+ */
+import net from "node:net";
+import type { Address, Connection } from "../../src/runtime.ts";
+import { RuntimeError } from "../../src/runtime.ts";
+import { mapError } from "./errors.ts";
+
+export class NodeConnection implements Connection {
+  readonly remote: Address;
+  readonly local: Address;
+  readonly #socket: net.Socket;
+  /** One entry for each write under way, oldest first: writes complete in order. */
+  #lent: ((() => void) | undefined)[] = [];
+  #lentHead = 0;
+  #closed = false;
+  #ended = false;
+  #needDrain = false;
+  #failure: RuntimeError | undefined;
+  #drain: () => void = () => {};
+  readonly #written = (): void => this.#onWritten();
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    this.remote = addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    this.local = addressOf(socket.localAddress ?? "", socket.localPort ?? 0);
+    socket.on("error", (error) => {
+      this.#failure ??= mapError(error, `keep the connection to ${this.#peer()}`);
+    });
+    socket.once("close", () => {
+      this.#closed = true;
+      while (this.#lentHead < this.#lent.length) this.#returnOldest();
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.#closed ? 0 : this.#socket.writableLength;
+  }
+
+  onData(handler: (chunk: Uint8Array) => void): void {
+    this.#socket.on("data", handler);
+  }
+
+  onEnd(handler: () => void): void {
+    this.#socket.once("end", handler);
+  }
+
+  onClose(handler: (error: RuntimeError | undefined) => void): void {
+    this.#socket.once("close", () => handler(this.#failure));
+  }
+
+  onDrain(handler: () => void): void {
+    this.#drain = handler;
+  }
+
+  write(view: Uint8Array, done?: () => void): boolean {
+    if (this.#closed || this.#ended || this.#socket.destroyed) {
+      done?.();
+      return true;
+    }
+    this.#lent.push(done);
+    this.#socket.write(done === undefined ? Buffer.from(view) : view, this.#written);
+    if (this.#socket.writableLength === 0) return true;
+    this.#needDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#socket.end();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #onWritten(): void {
+    if (this.#closed) return; // returned by "close"
+    this.#returnOldest();
+    if (!this.#needDrain || this.#socket.destroyed || this.#socket.writableLength !== 0) return;
+    this.#needDrain = false;
+    this.#drain();
+  }
+
+  #returnOldest(): void {
+    const done = this.#lent[this.#lentHead];
+    this.#lent[this.#lentHead++] = undefined;
+    if (this.#lentHead === this.#lent.length) {
+      this.#lent.length = 0;
+      this.#lentHead = 0;
+    }
+    done?.();
+  }
+
+  #peer(): string {
+    return `${this.remote.host}:${this.remote.port}`;
+  }
+}
+
+/** The door's form of an address: IPv4 inside IPv6 as IPv4, no scope. */
+export function addressOf(host: string, port: number): Address {
+  const scope = host.indexOf("%");
+  const bare = scope < 0 ? host : host.slice(0, scope);
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare);
+  const text = mapped?.[1] ?? bare;
+  return { host: text, port, family: text.includes(":") ? 6 : 4 };
+}

@@ -1,0 +1,154 @@
+/** Files by node:fs: positional reads and writes on the thread pool, fdatasync, directory sync. */
+import fs from "node:fs";
+import path from "node:path";
+import type { File, FileStat, Fs, OpenMode } from "../../src/runtime.ts";
+import { hostCode, mapError } from "./errors.ts";
+import { lockDirectory } from "./lock.ts";
+
+type Done<T> = (error: Error | null, value: T) => void;
+
+/** Runs one callback of node:fs; `what` names operation and path for the error. */
+function call<T>(what: () => string, start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    try {
+      start((error, value) => error ? reject(mapError(error, what())) : resolve(value));
+    } catch (error) {
+      reject(mapError(error, what())); // refused before it began, such as a path with a zero byte
+    }
+  });
+}
+
+const CREATE_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT;
+const FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: fs.constants.O_RDONLY,
+  write: CREATE_FLAGS,
+  create: CREATE_FLAGS | fs.constants.O_TRUNC,
+};
+
+class NodeFile implements File {
+  readonly #fd: number;
+  readonly #path: string;
+  #closed = false;
+
+  constructor(fd: number, filePath: string) {
+    this.#fd = fd;
+    this.#path = filePath;
+  }
+
+  async read(into: Uint8Array, offset: number): Promise<number> {
+    let got = 0;
+    while (got < into.length) {
+      const bytes = await this.#call<number>("read", (done) => {
+        fs.read(this.#fd, into, got, into.length - got, offset + got, done);
+      });
+      if (bytes === 0) break;
+      got += bytes;
+    }
+    return got;
+  }
+
+  write(view: Uint8Array, offset: number): Promise<void> {
+    return this.#call<void>("write", (done) => {
+      let put = 0;
+      const next = (error: Error | null, bytes: number): void => {
+        if (error) return done(error, undefined);
+        put += bytes;
+        if (put >= view.length) return done(null, undefined);
+        fs.write(this.#fd, view, put, view.length - put, offset + put, next);
+      };
+      if (view.length === 0) return done(null, undefined);
+      fs.write(this.#fd, view, 0, view.length, offset, next);
+    });
+  }
+
+  syncData(): Promise<void> {
+    return this.#call<void>("syncData", (done) => fs.fdatasync(this.#fd, plain(done)));
+  }
+
+  sync(): Promise<void> {
+    return this.#call<void>("sync", (done) => fs.fsync(this.#fd, plain(done)));
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#call<void>("truncate", (done) => fs.ftruncate(this.#fd, size, plain(done)));
+  }
+
+  async size(): Promise<number> {
+    const stat = await this.#call<fs.Stats>("size", (done) => fs.fstat(this.#fd, done));
+    return stat.size;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await call<void>(
+      () => `close "${this.#path}"`,
+      (done) => fs.close(this.#fd, (error) => done(error ?? null, undefined)),
+    );
+  }
+
+  /** A closed file is refused here: its number may already belong to another file. */
+  #call<T>(what: string, start: (done: Done<T>) => void): Promise<T> {
+    return call<T>(() => `${what} "${this.#path}"`, (done) => {
+      if (this.#closed) {
+        throw Object.assign(new Error("the file is closed"), { code: "EBADF" });
+      }
+      start(done);
+    });
+  }
+}
+
+function plain(done: Done<void>): (error: Error | null) => void {
+  return (error) => done(error, undefined);
+}
+
+async function open(filePath: string, mode: OpenMode): Promise<File> {
+  const what = () => `open "${filePath}" (${mode})`;
+  const fd = await call<number>(what, (done) => fs.open(filePath, FLAGS[mode], 0o644, done));
+  return new NodeFile(fd, filePath);
+}
+
+async function stat(target: string): Promise<FileStat | undefined> {
+  try {
+    const found = await call<fs.Stats>(() => `stat "${target}"`, (done) => fs.stat(target, done));
+    const kind = found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
+    return { kind, size: found.size, modifiedMs: found.mtimeMs };
+  } catch (error) {
+    const host = hostCode((error as Error).cause);
+    if (host === "ENOENT" || host === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+async function syncDir(target: string): Promise<void> {
+  const what = () => `sync directory "${target}"`;
+  const fd = await call<number>(what, (done) => fs.open(target, "r", done));
+  try {
+    await call<void>(what, (done) => fs.fsync(fd, plain(done)));
+  } finally {
+    await call<void>(what, (done) => fs.close(fd, (error) => done(error ?? null, undefined)));
+  }
+}
+
+export function nodeFs(): Fs {
+  return {
+    open,
+    stat,
+    syncDir,
+    lock: lockDirectory,
+    readFile: (target) => call(() => `read "${target}"`, (done) => fs.readFile(target, done)),
+    readDir: (target) =>
+      call(() => `list "${target}"`, (done) => fs.readdir(target, done)),
+    mkdir: (target) =>
+      call<void>(
+        () => `create directory "${target}"`,
+        (done) => fs.mkdir(target, { recursive: true }, (error) => done(error, undefined)),
+      ),
+    remove: (target) =>
+      call<void>(() => `remove "${target}"`, (done) => fs.unlink(target, plain(done))),
+    rename: (from, to) =>
+      call<void>(() => `rename "${from}" to "${to}"`, (done) => fs.rename(from, to, plain(done))),
+    join: (...parts) => path.posix.join(...parts),
+    absolute: (target) => path.resolve(target),
+  };
+}

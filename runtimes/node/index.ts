@@ -1,0 +1,24 @@
+/** The door on Node. */
+import process from "node:process";
+import type { Runtime } from "../../src/runtime.ts";
+import { nodeClock } from "./clock.ts";
+import { nodeFs } from "./fs.ts";
+import { nodeGzip } from "./gzip.ts";
+import { nodeHash } from "./hash.ts";
+import { nodeNet } from "./net.ts";
+import { nodeProcess } from "./process.ts";
+import { nodeRandom } from "./random.ts";
+
+export function nodeRuntime(): Runtime {
+  return {
+    name: "node",
+    version: process.versions.node,
+    net: nodeNet(),
+    fs: nodeFs(),
+    clock: nodeClock(),
+    random: nodeRandom(),
+    hash: nodeHash(),
+    gzip: nodeGzip(),
+    process: nodeProcess(),
+  };
+}

@@ -1,0 +1,81 @@
+/** TCP by node:net: listeners and outgoing connections. Deno's node:net too (see runtimes/deno/net.ts). */
+import net from "node:net";
+import type { Connection, Listener, ListenOptions, Net } from "../../src/runtime.ts";
+import { RuntimeError } from "../../src/runtime.ts";
+import { NodeConnection, addressOf } from "./connection.ts";
+import { mapError } from "./errors.ts";
+
+function listen(
+  options: ListenOptions,
+  onConnection: (connection: Connection) => void,
+): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: options.keepAlive === true },
+      (socket) => onConnection(new NodeConnection(socket)),
+    );
+    server.once("error", (error) => {
+      reject(mapError(error, `listen on ${options.host ?? "*"}:${options.port}`));
+    });
+    server.listen({ host: options.host, port: options.port, backlog: options.backlog }, () => {
+      // A failed accept (no file descriptors left) is told to nobody: the client tries again.
+      server.on("error", () => {});
+      resolve(new NodeListener(server));
+    });
+  });
+}
+
+class NodeListener implements Listener {
+  readonly address;
+  readonly #server: net.Server;
+  #closed: Promise<void> | undefined;
+
+  constructor(server: net.Server) {
+    this.#server = server;
+    const address = server.address() as net.AddressInfo;
+    this.address = addressOf(address.address, address.port);
+  }
+
+  /** The port is free as soon as the handle is closed; `close`'s callback would wait for every connection. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#server.close();
+      setTimeout(resolve, 1);
+    });
+    return this.#closed;
+  }
+}
+
+function connect(
+  options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const what = `connect to ${options.host}:${options.port}`;
+    const socket = net.connect({
+      host: options.host,
+      port: options.port,
+      allowHalfOpen: true,
+      noDelay: true,
+    });
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
+      const late = `Cannot ${what}: no answer in ${options.timeoutMs} ms`;
+      reject(new RuntimeError("TIMED_OUT", late));
+      socket.destroy();
+    }, options.timeoutMs);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(mapError(error, what));
+    };
+    socket.on("error", fail);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      const connection = new NodeConnection(socket);
+      socket.off("error", fail);
+      resolve(connection);
+    });
+  });
+}
+
+export function nodeNet(): Net {
+  return { listen, connect };
+}

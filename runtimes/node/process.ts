@@ -1,0 +1,64 @@
+/** The process and its machine as Node sees them; Deno and Bun ship the same modules. */
+import { readdirSync, readFileSync } from "node:fs";
+import os from "node:os";
+import process from "node:process";
+import { getHeapStatistics } from "node:v8";
+import type { Cancel, Process, Signal } from "../../src/runtime.ts";
+
+export function nodeProcess(): Process {
+  return {
+    args: process.argv.slice(2),
+    pid: process.pid,
+    platform: process.platform,
+    env: (name) => process.env[name],
+    hostname: () => os.hostname(),
+    cwd: () => process.cwd(),
+    userName: () => or("?", () => os.userInfo().username),
+    userHome: () => or("?", () => os.homedir()),
+    arch: () => process.arch,
+    osVersion: () => os.release(),
+    memory,
+    fileDescriptors,
+    stdout(text: string): void {
+      process.stdout.write(text);
+    },
+    stderr(text: string): void {
+      process.stderr.write(text);
+    },
+    isTerminal: () => process.stdout.isTTY === true,
+    onSignal(signal: Signal, handler: () => void): Cancel {
+      process.on(signal, handler);
+      return () => process.off(signal, handler);
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+function memory(): { residentBytes: number; heapUsedBytes: number; heapMaxBytes: number } {
+  const usage = process.memoryUsage();
+  return {
+    residentBytes: usage.rss,
+    heapUsedBytes: usage.heapUsed,
+    heapMaxBytes: or(os.totalmem(), () => getHeapStatistics().heap_size_limit),
+  };
+}
+
+/** Linux alone tells; the directory that is read counts itself. */
+function fileDescriptors(): { open: number; max: number } | undefined {
+  return or(undefined, () => {
+    const open = readdirSync("/proc/self/fd").length - 1;
+    const limit = /^Max open files\s+(\d+|unlimited)/m.exec(
+      readFileSync("/proc/self/limits", "utf8"),
+    );
+    if (limit === null) return undefined;
+    return { open, max: limit[1] === "unlimited" ? Infinity : Number(limit[1]) };
+  });
+}
+
+function or<T>(fallback: T, ask: () => T): T {
+  try {
+    return ask();
+  } catch {
+    return fallback;
+  }
+}
