@@ -6,13 +6,17 @@
 import { invariant } from "../src/base/invariant.ts";
 import { type Checksums, plainAdler32, plainChecksums, plainCrc32 } from "./checksums.ts";
 import {
+  GROUP_FITS,
   type Scan,
+  SCAN_STOPS,
   scanEntries2,
   scanEntries3,
+  type ScanStop,
   sealEntries2,
   sealEntries3,
 } from "./entries.ts";
 import * as layout from "./layout.ts";
+import { checkRange, checksumsOf, instantiate } from "./module.ts";
 
 export {
   entryChecksum,
@@ -82,6 +86,9 @@ export interface Codec extends Checksums {
   ): Scan;
 }
 
+/** The largest length that an entry's int can say. */
+const LENGTH_MAX = 0x7fff_ffff;
+
 /** The TypeScript twin: slow, and right by definition. */
 export function createPlainCodec(): Codec {
   const memory = new Uint8Array(layout.MEMORY_BYTES);
@@ -117,9 +124,49 @@ export function createPlainCodec(): Codec {
   };
 }
 
-/** The WebAssembly codec, with an instance and a memory of its own. */
+/** The WebAssembly codec, with an instance and a memory of its own; synchronous. */
 export function createCodec(): Codec {
-  return createPlainCodec(); // until the module is built
+  const { memory, module } = instantiate();
+  const view = new DataView(memory.buffer);
+  const sums = checksumsOf(module, memory);
+  const result = (word: number) => view.getUint32(layout.RESULT_AT + 4 * word, true);
+  const scan = (end: number): Scan => ({
+    end: end >>> 0,
+    entries: result(1),
+    stop: SCAN_STOPS[result(0)] as ScanStop,
+    chain: 0,
+    left: 0,
+  });
+  return {
+    kind: "wasm",
+    memory,
+    view,
+    ...regions(),
+    ...sums,
+    sealGroup2(start, end) {
+      checkRange(memory, start, end);
+      const count = module.sealGroup2(start, end);
+      invariant(count >= 0, GROUP_FITS, { start, end });
+      return count;
+    },
+    sealGroup3(start, end, chain) {
+      checkRange(memory, start, end);
+      invariant(module.sealGroup3(start, end, chain) >= 0, GROUP_FITS, { start, end });
+      return result(0);
+    },
+    scanGroup2(bytes, start, end, lengthMax) {
+      checkRange(bytes, start, end);
+      if (bytes !== memory) return scanEntries2(sums, bytes, start, end, lengthMax);
+      return scan(module.scanGroup2(start, end, Math.min(lengthMax, LENGTH_MAX)));
+    },
+    scanGroup3(bytes, start, end, lengthMax, chain, left) {
+      checkRange(bytes, start, end);
+      if (bytes !== memory) return scanEntries3(sums, bytes, start, end, lengthMax, chain, left);
+      const limit = Math.min(lengthMax, LENGTH_MAX);
+      const at = module.scanGroup3(start, end, limit, chain, left);
+      return { ...scan(at), chain: result(2), left: result(3) };
+    },
+  };
 }
 
 function regions(): Pick<Codec, "logRegions" | "snapshotRegions" | "scratch"> {
@@ -137,9 +184,4 @@ function row(start: number, size: number, count: number): Region[] {
     found.push({ start: start + i * size, end: start + (i + 1) * size });
   }
   return found;
-}
-
-function checkRange(bytes: Uint8Array, start: number, end: number): void {
-  const inside = start >= 0 && start <= end && end <= bytes.length;
-  invariant(inside, "Range lies in its bytes", { start, end, size: bytes.length });
 }
