@@ -20,6 +20,8 @@ export interface JobResult {
 
 /** Kept of a process's output: its end is what tells why it failed. */
 const OUTPUT_CHARS_MAX = 200_000;
+/** How long the last output may take after the process has ended. */
+const PIPES_CLOSE_MS = 2_000;
 const children = new Set<ChildProcess>();
 
 /** @param folder an empty folder for the job alone; @param slot which of the places beside each other it has, from 0 */
@@ -94,12 +96,17 @@ function runProcess(
       killGroup(child);
     }, timeoutMs);
     child.on("error", reject);
-    // "exit", not "close": a server left behind by a test would hold the pipes open for ever.
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       killGroup(child);
       children.delete(child);
-      setImmediate(() => resolve({ ended: timedOut ? "timeout" : { code, signal }, output }));
+      const finish = () => resolve({ ended: timedOut ? "timeout" : { code, signal }, output });
+      // A server that left the group may hold the pipes open for ever: "close" alone is not enough.
+      const patience = setTimeout(finish, PIPES_CLOSE_MS);
+      child.on("close", () => {
+        clearTimeout(patience);
+        finish();
+      });
     });
   });
 }
@@ -128,7 +135,9 @@ function casesOf(job: Job, report: string, ended: Ended): CaseResult[] {
   ];
   if (ended === "timeout") {
     return broken(
-      `Killed after ${job.timeoutMs / 1000} s; a file that needs longer says "// test-timeout: 300s"`,
+      `Killed after ${
+        job.timeoutMs / 1000
+      } s; a file that needs longer says "// test-timeout: 300s"`,
     );
   }
   const anyFailed = cases.some((result) => result.outcome === "failed");

@@ -15,8 +15,9 @@ const REASON_IN_NAME = /^(.*) \[skipped: (.*)\]$/s;
 export function parseJunit(xml: string): CaseResult[] {
   return [...xml.matchAll(TEST_CASE)].map(([, attributes = "", body = ""]) => {
     const name = attribute(attributes, "name");
-    const failure = /<(?:failure|error)\b((?:"[^"]*"|[^">])*?)(?:\/>|>([\s\S]*?)<\/(?:failure|error)>)/
-      .exec(body);
+    const failure =
+      /<(?:failure|error)\b((?:"[^"]*"|[^">])*?)(?:\/>|>([\s\S]*?)<\/(?:failure|error)>)/
+        .exec(body);
     if (failure !== null) {
       const text = unescape(failure[2] ?? "").trim() || attribute(failure[1] ?? "", "message");
       return { name, outcome: "failed", detail: text };
@@ -37,7 +38,13 @@ function attribute(attributes: string, name: string): string {
   return unescape(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: "<",
+  gt: ">",
+  amp: "&",
+  quot: '"',
+  apos: "'",
+};
 
 function unescape(text: string): string {
   return text.replace(/&(?:#x([0-9a-fA-F]+)|#(\d+)|(\w+));/g, (whole, hex, decimal, name) => {

@@ -31,7 +31,10 @@ export async function runGate(
 ): Promise<boolean> {
   const checks = await runSteps(steps);
   const results = filter === undefined ? [] : await runTests(filter, tools);
-  print(["", ...checks.filter(({ ok }) => !ok).map(({ name, output }) => `FAILED ${name}\n${output}`)]);
+  print([
+    "",
+    ...checks.filter(({ ok }) => !ok).map(({ name, output }) => `FAILED ${name}\n${output}`),
+  ]);
   print(failureTexts(results).map((text) => `${text}\n`));
   const skips = skipTexts(results);
   if (skips.length > 0) print(["skipped, because:", ...skips, ""]);
