@@ -36,7 +36,7 @@ export const Op = {
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
-/** Four letters per operation, as `cons` prints the last one (lop). */
+/** What `cons` prints of the last operation (lop), in Apache 3.9.5's spelling; not always four letters. */
 export const OP_SHORT_NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [Op.notification, "NOTI"],
   [Op.create, "CREA"],
@@ -56,18 +56,18 @@ export const OP_SHORT_NAMES: ReadonlyMap<number, string> = new Map<number, strin
   [Op.reconfig, "RECO"],
   [Op.checkWatches, "CHKW"],
   [Op.removeWatches, "REMW"],
-  [Op.createContainer, "CRTC"],
-  [Op.deleteContainer, "DELC"],
-  [Op.createTtl, "CRTT"],
-  [Op.multiRead, "MULT"],
+  [Op.createContainer, "CREA"],
+  [Op.deleteContainer, "DELE"],
+  [Op.createTtl, "CREA"],
+  [Op.multiRead, "MLTR"],
   [Op.auth, "AUTH"],
   [Op.setWatches, "SETW"],
   [Op.sasl, "SASL"],
   [Op.getEphemerals, "GETE"],
-  [Op.getAllChildrenNumber, "GETA"],
-  [Op.setWatches2, "SETW"],
+  [Op.getAllChildrenNumber, "GETACN"],
+  [Op.setWatches2, "STW2"],
   [Op.addWatch, "ADDW"],
-  [Op.whoAmI, "WHOA"],
+  [Op.whoAmI, "HOMI"],
   [Op.createSession, "SESS"],
   [Op.closeSession, "CLOS"],
 ]);

@@ -25,6 +25,14 @@ export interface ServerOptions {
   readonly connectionThrottleTokens: number; // 0: off
   readonly connectionThrottleFillTimeMs: number;
   readonly connectionThrottleFillCount: number;
+  readonly connectionThrottleFreezeTimeMs: number; // -1: the chance of refusal is not adjusted
+  readonly connectionThrottleDropIncrease: number;
+  readonly connectionThrottleDropDecrease: number;
+  readonly connectionThrottleDecreaseRatio: number;
+  readonly connectionThrottleWeightEnabled: boolean;
+  readonly connectionThrottleGlobalWeight: number;
+  readonly connectionThrottleLocalWeight: number;
+  readonly connectionThrottleRenewWeight: number;
   readonly enforceQuota: boolean;
 
   // types, containers, closing
@@ -85,6 +93,14 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   connectionThrottleTokens: 0,
   connectionThrottleFillTimeMs: 1,
   connectionThrottleFillCount: 1,
+  connectionThrottleFreezeTimeMs: -1,
+  connectionThrottleDropIncrease: 0.02,
+  connectionThrottleDropDecrease: 0.002,
+  connectionThrottleDecreaseRatio: 0,
+  connectionThrottleWeightEnabled: false,
+  connectionThrottleGlobalWeight: 3,
+  connectionThrottleLocalWeight: 1,
+  connectionThrottleRenewWeight: 2,
   enforceQuota: false,
   extendedTypes: false,
   emulate353TtlNodes: false,

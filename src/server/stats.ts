@@ -1,0 +1,161 @@
+/**
+ * What a server counts (operations §2.2, §4). Fields are plain numbers that the server raises where the event is;
+ * admin/ gives them Apache's names. What has no function here has no field: admin/ prints 0 for it.
+ */
+import type { Zxid } from "../base/zxid.ts";
+import { ZXID_NONE } from "../base/zxid.ts";
+import { LatencySummary, Summary } from "./summary.ts";
+
+/** Events since the start or the last `srst`. */
+export class Counters {
+  authFailures = 0;
+  /** Connect requests (session set-ups), re-attaches included. */
+  connectRequests = 0;
+  /** Refused by maxClientCnxns, maxCnxns or the connect throttle. */
+  connectionsRejected = 0;
+  /** Closed by the server. */
+  connectionsDropped = 0;
+  /** Closed because no session came in time. */
+  sessionlessExpired = 0;
+  /** Sessions re-attached. */
+  revalidations = 0;
+  sessionsExpired = 0;
+  bytesReceived = 0;
+  /** Bytes of replies, and of notifications. */
+  responseBytes = 0;
+  watchBytes = 0;
+  commits = 0;
+  proposals = 0;
+  largeRequestsRejected = 0;
+  digestMismatches = 0;
+  /** Requests, and replies, whose connection was gone. */
+  staleRequests = 0;
+  staleReplies = 0;
+  /** Times that reading was stopped because of globalOutstandingLimit or a full output. */
+  throttleWaits = 0;
+  snapshotErrors = 0;
+  unrecoverableErrors = 0;
+
+  reset(): void {
+    for (const name of Object.keys(this) as (keyof Counters)[]) {
+      if (name !== "reset") this[name] = 0;
+    }
+  }
+}
+
+/** Distributions since the start or the last `srst`. Times are in ms, sizes in bytes or pieces. */
+export class Summaries {
+  readonly fsyncMs = new Summary();
+  readonly snapshotMs = new Summary();
+  /** Loading and replaying at the start: as a whole, snapshot, log, and txns replayed. */
+  readonly databaseLoadMs = new Summary();
+  readonly snapshotLoadMs = new Summary();
+  readonly logReplayMs = new Summary();
+  readonly txnsReplayed = new Summary();
+  /** Txns per group: one write and one fsync. */
+  readonly groupTxns = new Summary();
+  /** Watches fired by one change. */
+  readonly createdWatches = new Summary();
+  readonly deletedWatches = new Summary();
+  readonly changedWatches = new Summary();
+  readonly childrenWatches = new Summary();
+  /** Requests that only read, and those that became a txn; from arrival to reply. */
+  readonly readMs = new LatencySummary();
+  readonly updateMs = new LatencySummary();
+  /** Waiting for the log's disk. */
+  readonly flushMs = new LatencySummary();
+
+  reset(): void {
+    for (const summary of Object.values(this) as Summary[]) summary.reset();
+  }
+}
+
+export class ServerStats {
+  readonly counters = new Counters();
+  readonly summaries = new Summaries();
+  /** Of every request that was answered. */
+  readonly latencyMs = new Summary();
+  packetsReceived = 0;
+  packetsSent = 0;
+  /** Bytes of one reply; -1 before the first. */
+  lastResponseBytes = -1;
+  minResponseBytes = -1;
+  maxResponseBytes = -1;
+
+  /** Requests (pings, connects and four-letter words too) came in. */
+  received(count = 1): void {
+    this.packetsReceived += count;
+  }
+
+  /** Replies and notifications went out. */
+  sent(count = 1): void {
+    this.packetsSent += count;
+  }
+
+  /** `count` requests without a txn were answered `ms` after they came. */
+  readDone(ms: number, count = 1): void {
+    this.latencyMs.add(ms, count);
+    this.summaries.readMs.add(ms, count);
+  }
+
+  /** `count` requests with a txn were answered `ms` after they came. */
+  updateDone(ms: number, count = 1): void {
+    this.latencyMs.add(ms, count);
+    this.summaries.updateMs.add(ms, count);
+  }
+
+  responseSize(bytes: number): void {
+    this.lastResponseBytes = bytes;
+    if (bytes > this.maxResponseBytes) this.maxResponseBytes = bytes;
+    if (bytes < this.minResponseBytes || this.minResponseBytes < 0) this.minResponseBytes = bytes;
+  }
+
+  /** `srst`. */
+  reset(): void {
+    this.counters.reset();
+    this.summaries.reset();
+    this.latencyMs.reset();
+    this.packetsReceived = 0;
+    this.packetsSent = 0;
+    this.lastResponseBytes = -1;
+    this.minResponseBytes = -1;
+    this.maxResponseBytes = -1;
+  }
+}
+
+/** What `cons` shows of one connection. */
+export class ConnectionStats {
+  received = 0;
+  sent = 0;
+  /** Code of the operation answered last; undefined before the first, and after a reset. */
+  lastOp: number | undefined = undefined;
+  /** -1: none yet. */
+  lastCxid = -1;
+  lastZxid: Zxid = ZXID_NONE;
+  /** Monotonic time of the last reply, 0 before the first. */
+  lastResponseMs = 0;
+  lastLatencyMs = 0;
+  readonly latencyMs = new Summary();
+
+  /** A reply was made. For a batch: the last one's facts, and how many were as slow. */
+  replied(op: number, cxid: number, zxid: Zxid, nowMs: number, latencyMs: number, count = 1): void {
+    this.lastOp = op;
+    this.lastCxid = cxid;
+    this.lastZxid = zxid;
+    this.lastResponseMs = nowMs;
+    this.lastLatencyMs = latencyMs;
+    this.latencyMs.add(latencyMs, count);
+  }
+
+  /** `crst`. */
+  reset(): void {
+    this.received = 0;
+    this.sent = 0;
+    this.lastOp = undefined;
+    this.lastCxid = -1;
+    this.lastZxid = ZXID_NONE;
+    this.lastResponseMs = 0;
+    this.lastLatencyMs = 0;
+    this.latencyMs.reset();
+  }
+}
