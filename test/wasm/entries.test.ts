@@ -35,8 +35,10 @@ const golden = [
 
 function fromHex(text: string): Uint8Array {
   const digits = text.replaceAll(" ", "");
-  return Uint8Array.from({ length: digits.length / 2 }, (_, i) =>
-    Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+  return Uint8Array.from(
+    { length: digits.length / 2 },
+    (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
@@ -78,7 +80,13 @@ function sealed2(payloads: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Scans by every road and demands one answer, offsets counted from the first byte. */
-function scanned(version: 2 | 3, bytes: Uint8Array, lengthMax: number, chain = CHAIN, left = 0): Scan {
+function scanned(
+  version: 2 | 3,
+  bytes: Uint8Array,
+  lengthMax: number,
+  chain = CHAIN,
+  left = 0,
+): Scan {
   const results = codecs.flatMap((codec) => {
     const { start, end } = place(codec, bytes, bytes.length % 19);
     return [[codec.memory, start, end], [bytes, 0, bytes.length]] as const;
