@@ -1,0 +1,173 @@
+/**
+ * Names and data of znodes: blocks of 16-byte units in segments that are never moved. Blocks come in size classes
+ * (16-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
+ * segment of its own that goes when it is freed.
+ *
+ * A block is named by a `ref`: segment number in the high bits, unit within the segment in the low 20.
+ * Invariant: a ref given out is below 2^32 and is held as an int32.
+ */
+import { invariant } from "../base/invariant.ts";
+
+const UNIT_SHIFT = 4;
+const SEGMENT_SHIFT = 20;
+const UNIT_MASK = (1 << SEGMENT_SHIFT) - 1;
+/** One fewer than the bits allow, so that ref + 1 is never 0. */
+const SEGMENTS_MAX = (1 << (32 - SEGMENT_SHIFT)) - 1;
+/** The first two are small, so that an empty server is; then 16 MiB each. */
+const SEGMENT_UNITS: readonly number[] = [1 << 12, 1 << 16, 1 << SEGMENT_SHIFT];
+/** Up to here one class per unit. */
+const FINE_UNITS = 64;
+/** 4 MiB: the largest class. */
+const CLASS_UNITS_MAX = 1 << 18;
+const CLASSES = 112;
+const COPY_LOOP_BYTES = 24;
+
+/** The size class of a block of `units` (1 to CLASS_UNITS_MAX). */
+export function classOf(units: number): number {
+  if (units <= FINE_UNITS) return units - 1;
+  const log = 31 - Math.clz32(units - 1);
+  return FINE_UNITS + (log - 6) * 4 + (((units - 1) >>> (log - 2)) & 3);
+}
+
+/** Units of a block of the class. */
+export function unitsOfClass(sizeClass: number): number {
+  if (sizeClass < FINE_UNITS) return sizeClass + 1;
+  const step = sizeClass - FINE_UNITS;
+  return (5 + (step & 3)) << ((step >>> 2) + 4);
+}
+
+export class Arena {
+  readonly #segments: Uint8Array[] = [];
+  /** The same memory as words: a free block's first word links to the next one. */
+  readonly #words: Int32Array[] = [];
+  /** Per class: ref + 1 of the first free block as an int32, 0 for none. */
+  readonly #free = new Int32Array(CLASSES);
+  readonly #freeSegments: number[] = [];
+  #regularSegments = 0;
+  #fillSegment = 0;
+  #fillUnit = 0;
+  #fillEnd = 0;
+  #reservedBytes = 0;
+
+  /** Bytes of all segments; pages never touched take no memory of the machine. */
+  get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  segmentOf(ref: number): Uint8Array {
+    return this.#segments[ref >>> SEGMENT_SHIFT] as Uint8Array;
+  }
+
+  offsetOf(ref: number): number {
+    return (ref & UNIT_MASK) << UNIT_SHIFT;
+  }
+
+  /** A block for `length` bytes; 0 bytes need none, and get ref 0. */
+  allocate(length: number): number {
+    if (length === 0) return 0;
+    const units = (length + 15) >>> UNIT_SHIFT;
+    if (units > CLASS_UNITS_MAX) return this.#allocateAlone(length);
+    const sizeClass = classOf(units);
+    const head = this.#free[sizeClass] as number;
+    if (head !== 0) {
+      const ref = (head - 1) | 0;
+      const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
+      this.#free[sizeClass] = words[(ref & UNIT_MASK) << 2] as number;
+      return ref;
+    }
+    const blockUnits = unitsOfClass(sizeClass);
+    if (this.#fillEnd - this.#fillUnit < blockUnits) this.#nextSegment(blockUnits);
+    const ref = (this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit;
+    this.#fillUnit += blockUnits;
+    return ref;
+  }
+
+  /** @param length as given to `allocate` */
+  release(ref: number, length: number): void {
+    if (length <= 0) return;
+    const units = (length + 15) >>> UNIT_SHIFT;
+    if (units > CLASS_UNITS_MAX) return this.#releaseAlone(ref >>> SEGMENT_SHIFT);
+    this.#pushFree(ref, classOf(units));
+  }
+
+  /** Whether a block for `before` bytes can hold `after` bytes and is not too large for it. */
+  fits(before: number, after: number): boolean {
+    if (before <= 0 || after <= 0) return before === after;
+    const unitsBefore = (before + 15) >>> UNIT_SHIFT, unitsAfter = (after + 15) >>> UNIT_SHIFT;
+    if (unitsBefore > CLASS_UNITS_MAX || unitsAfter > CLASS_UNITS_MAX) return before === after;
+    return classOf(unitsBefore) === classOf(unitsAfter);
+  }
+
+  store(ref: number, bytes: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    if (count === 0) return;
+    const into = this.segmentOf(ref);
+    let at = this.offsetOf(ref);
+    if (count > COPY_LOOP_BYTES) {
+      into.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+      return;
+    }
+    for (let from = start; from < end; from++) into[at++] = bytes[from] as number;
+  }
+
+  clear(): void {
+    this.#segments.length = 0;
+    this.#words.length = 0;
+    this.#free.fill(0);
+    this.#freeSegments.length = 0;
+    this.#regularSegments = 0;
+    this.#fillSegment = 0;
+    this.#fillUnit = 0;
+    this.#fillEnd = 0;
+    this.#reservedBytes = 0;
+  }
+
+  #pushFree(ref: number, sizeClass: number): void {
+    const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
+    words[(ref & UNIT_MASK) << 2] = this.#free[sizeClass] as number;
+    this.#free[sizeClass] = ref + 1;
+  }
+
+  /** Starts a segment; what is left of the old one becomes free blocks. */
+  #nextSegment(unitsNeeded: number): void {
+    while (this.#fillUnit < this.#fillEnd) {
+      const left = Math.min(this.#fillEnd - this.#fillUnit, CLASS_UNITS_MAX);
+      let sizeClass = classOf(left);
+      if (unitsOfClass(sizeClass) > left) sizeClass--;
+      this.#pushFree((this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit, sizeClass);
+      this.#fillUnit += unitsOfClass(sizeClass);
+    }
+    let units: number;
+    do {
+      const step = Math.min(this.#regularSegments++, SEGMENT_UNITS.length - 1);
+      units = SEGMENT_UNITS[step] as number;
+    } while (units < unitsNeeded);
+    this.#fillSegment = this.#addSegment(units << UNIT_SHIFT);
+    this.#fillUnit = 0;
+    this.#fillEnd = units;
+  }
+
+  #allocateAlone(length: number): number {
+    return this.#addSegment((length + 15) & ~15) << SEGMENT_SHIFT;
+  }
+
+  #releaseAlone(segment: number): void {
+    this.#reservedBytes -= (this.#segments[segment] as Uint8Array).length;
+    this.#segments[segment] = NOTHING;
+    this.#words[segment] = NO_WORDS;
+    this.#freeSegments.push(segment);
+  }
+
+  #addSegment(size: number): number {
+    const segment = this.#freeSegments.pop() ?? this.#segments.length;
+    invariant(segment < SEGMENTS_MAX, "The arena has room for one more segment", { segment });
+    const words = new Int32Array(size >>> 2);
+    this.#words[segment] = words;
+    this.#segments[segment] = new Uint8Array(words.buffer);
+    this.#reservedBytes += size;
+    return segment;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_WORDS = new Int32Array(0);

@@ -1,0 +1,101 @@
+/**
+ * Reads the tree piece by piece while it changes, for a snapshot: depth first, so that parents come before their
+ * children (storage-format §7.2). Znodes created after the snapshot began are left out with all that is under them;
+ * the log replays them, and the end comes under any load (DESIGN decision 11).
+ */
+import { invariant } from "../base/invariant.ts";
+import type { Zxid } from "../base/zxid.ts";
+import type { Writer } from "../jute/writer.ts";
+import * as L from "./layout.ts";
+import { copyBytes, type NodeStore, ROOT } from "./node_store.ts";
+import { STORED_STAT_BYTES, writeStoredStat } from "./stat_block.ts";
+
+/** Lengths of path and data, ACL key. */
+const RECORD_FIXED_BYTES = 4 + 4 + 8 + STORED_STAT_BYTES;
+
+export class TreeCursor {
+  readonly #nodes: NodeStore;
+  readonly #czxidMax: number;
+  readonly #onClose: (cursor: TreeCursor) => void;
+  /** Invariant: live and not left out, or -1 at the end. */
+  #next: number;
+  #isClosed = false;
+
+  /** @param onClose takes the cursor off the tree's list of readers */
+  constructor(nodes: NodeStore, czxidMax: Zxid, onClose: (cursor: TreeCursor) => void) {
+    this.#nodes = nodes;
+    this.#czxidMax = czxidMax;
+    this.#onClose = onClose;
+    this.#next = this.#skipNewer(ROOT);
+  }
+
+  /** Bytes of the next record: the room that `writeSome` needs for one; 0 at the end. */
+  get nextBytes(): number {
+    const id = this.#next;
+    if (id < 0) return 0;
+    const dataBytes = Math.max(this.#nodes.word(id, L.DATA_LENGTH), 0);
+    return RECORD_FIXED_BYTES + this.#nodes.word(id, L.PATH_LENGTH) + dataBytes;
+  }
+
+  /**
+   * Writes records (path, data, ACL key, stat) while they fit the budget; one at least, however large.
+   * @returns whether all are written
+   */
+  writeSome(w: Writer, budgetBytes: number): boolean {
+    invariant(!this.#isClosed, "A closed cursor is not read");
+    const end = w.pos + budgetBytes;
+    for (let isFirst = true; this.#next >= 0; isFirst = false) {
+      const size = this.nextBytes;
+      if (!isFirst && w.pos + size > end) return false;
+      w.ensure(size);
+      this.#writeRecord(this.#next, w);
+      this.#next = this.#skipNewer(this.#nodes.following(this.#next));
+    }
+    return true;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#next = -1;
+    this.#onClose(this);
+  }
+
+  /** The tree is about to remove this leaf. */
+  beforeRemoval(id: number): void {
+    if (id === this.#next) this.#next = this.#skipNewer(this.#nodes.afterSubtree(id));
+  }
+
+  #writeRecord(id: number, w: Writer): void {
+    const page = this.#nodes.pageOf(id), base = this.#nodes.baseOf(id);
+    const pathLength = page[base + L.PATH_LENGTH] as number;
+    w.int32(pathLength);
+    this.#nodes.fillPath(id, w.bytes, w.pos);
+    w.pos += pathLength;
+    writeDataOf(this.#nodes, id, w);
+    w.int64Number(page[base + L.ACL_ID] as number);
+    writeStoredStat(page, base, w);
+  }
+
+  #skipNewer(id: number): number {
+    while (id >= 0 && this.#isNewer(id)) id = this.#nodes.afterSubtree(id);
+    return id;
+  }
+
+  #isNewer(id: number): boolean {
+    return this.#nodes.long(id, L.CZXID) > this.#czxidMax &&
+      (this.#nodes.word(id, L.FLAGS) & L.FLAG_SYSTEM) === 0;
+  }
+}
+
+/** Data as a jute buffer, -1 for null. */
+export function writeDataOf(nodes: NodeStore, id: number, w: Writer): void {
+  const page = nodes.pageOf(id), base = nodes.baseOf(id);
+  const length = page[base + L.DATA_LENGTH] as number;
+  w.int32(length);
+  if (length <= 0) return;
+  w.ensure(length);
+  const ref = page[base + L.DATA_REF] as number;
+  copyBytes(nodes.arena.segmentOf(ref), nodes.arena.offsetOf(ref), length, w.bytes, w.pos);
+  w.pos += length;
+}

@@ -1,0 +1,258 @@
+/**
+ * Znodes as integers: pages of words (layout.ts), names and data in an arena, the index by name, and the links between
+ * parents, siblings and children. It knows structure only; digest, ACLs and owners are the Tree's.
+ *
+ * Invariant: the root is id 0; a live id's name is in the index exactly once, except the root's, which has none.
+ */
+import { invariant } from "../base/invariant.ts";
+import { Arena } from "./arena.ts";
+import * as L from "./layout.ts";
+import { nameHash, NameIndex } from "./name_index.ts";
+
+/** The first two are small, so that an empty server is; then 65,536 ids each. */
+const PAGE_SIZES: readonly number[] = [1 << 10, 1 << 14, L.PAGE_IDS];
+const SLASH = 0x2f;
+const COPY_LOOP_BYTES = 24;
+
+export const ROOT = 0;
+
+export class NodeStore {
+  readonly arena = new Arena();
+  readonly #pages: Int32Array[] = [];
+  readonly #index: NameIndex;
+  readonly #hashSeed: number;
+  #freeHead = -1;
+  #nextId = 0;
+  #pageEnd = 0;
+  #live = 0;
+
+  constructor(hashSeed: number) {
+    this.#hashSeed = hashSeed | 0;
+    this.#index = new NameIndex((id, parent, bytes, start, end) =>
+      this.#isNamed(id, parent, bytes, start, end)
+    );
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  /** The page of an id; a znode's words begin at `baseOf(id)`. */
+  pageOf(id: number): Int32Array {
+    return this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+  }
+
+  baseOf(id: number): number {
+    return (id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT;
+  }
+
+  word(id: number, field: number): number {
+    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+    return page[((id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT) + field] as number;
+  }
+
+  setWord(id: number, field: number, value: number): void {
+    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+    page[((id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT) + field] = value;
+  }
+
+  /** A 64-bit field that we hold as a number. */
+  long(id: number, field: number): number {
+    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+    const at = ((id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT) + field;
+    return (page[at] as number) * L.TWO_32 + ((page[at + 1] as number) >>> 0);
+  }
+
+  setLong(id: number, field: number, value: number): void {
+    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+    const at = ((id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT) + field;
+    page[at] = L.highWord(value);
+    page[at + 1] = value | 0;
+  }
+
+  isLive(id: number): boolean {
+    return id >= 0 && this.#hasPage(id) && (this.word(id, L.FLAGS) & L.FLAG_FREE) === 0;
+  }
+
+  #hasPage(id: number): boolean {
+    const page = this.#pages[id >>> L.PAGE_SHIFT];
+    return page !== undefined && this.baseOf(id) < page.length &&
+      (id < this.#nextId || id >>> L.PAGE_SHIFT < this.#pages.length - 1);
+  }
+
+  // ------------------------------------------------------------------------------------ look-up
+
+  findChild(parent: number, name: Uint8Array, start: number, end: number): number {
+    const hash = nameHash(this.#hashSeed, parent, name, start, end);
+    return this.#index.find(hash, parent, name, start, end);
+  }
+
+  /** By the bytes of a path: "" and "/" are the root; a malformed one is nowhere. @returns id or -1 */
+  find(path: Uint8Array, start: number, end: number): number {
+    if (start === end) return ROOT;
+    if (path[start] !== SLASH) return -1;
+    if (end - start === 1) return ROOT;
+    let id = ROOT;
+    for (let at = start + 1; at <= end;) {
+      let stop = at;
+      while (stop < end && path[stop] !== SLASH) stop++;
+      if (stop === at) return -1;
+      id = this.findChild(id, path, at, stop);
+      if (id < 0) return -1;
+      at = stop + 1;
+      if (stop === end) return id;
+    }
+    return -1;
+  }
+
+  #isNamed(id: number, parent: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
+    const base = (id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT;
+    if (page[base + L.PARENT] !== parent || page[base + L.NAME_LENGTH] !== end - start) return false;
+    const ref = page[base + L.NAME_REF] as number;
+    const names = this.arena.segmentOf(ref);
+    let at = this.arena.offsetOf(ref);
+    for (let from = start; from < end; from++) if (bytes[from] !== names[at++]) return false;
+    return true;
+  }
+
+  /** Writes the path's bytes, "" for the root, at `at`; the caller made room for `pathLength(id)`. */
+  fillPath(id: number, into: Uint8Array, at: number): void {
+    let end = at + this.word(id, L.PATH_LENGTH);
+    while (id !== ROOT) {
+      const page = this.pageOf(id), base = this.baseOf(id);
+      const length = page[base + L.NAME_LENGTH] as number;
+      const ref = page[base + L.NAME_REF] as number;
+      end -= length;
+      copyBytes(this.arena.segmentOf(ref), this.arena.offsetOf(ref), length, into, end);
+      into[--end] = SLASH;
+      id = page[base + L.PARENT] as number;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ structure
+
+  /** A znode with all words 0 but its name and links; the caller knows that the name is free. */
+  create(parent: number, name: Uint8Array, start: number, end: number): number {
+    const id = this.#takeId();
+    const page = this.pageOf(id), base = this.baseOf(id);
+    page.fill(0, base, base + L.NODE_WORDS);
+    this.#live++;
+    page[base + L.FIRST_CHILD] = -1;
+    page[base + L.NEXT_SIBLING] = -1;
+    page[base + L.PREV_SIBLING] = -1;
+    page[base + L.OWNER_NEXT] = -1;
+    page[base + L.OWNER_PREV] = -1;
+    page[base + L.PARENT] = parent;
+    if (parent < 0) {
+      invariant(id === ROOT, "The root is made first", { id });
+      return id;
+    }
+    const hash = nameHash(this.#hashSeed, parent, name, start, end);
+    const ref = this.arena.allocate(end - start);
+    this.arena.store(ref, name, start, end);
+    page[base + L.NAME_HASH] = hash;
+    page[base + L.NAME_REF] = ref;
+    page[base + L.NAME_LENGTH] = end - start;
+    page[base + L.PATH_LENGTH] = this.word(parent, L.PATH_LENGTH) + 1 + end - start;
+    const sibling = this.word(parent, L.FIRST_CHILD);
+    page[base + L.NEXT_SIBLING] = sibling;
+    if (sibling >= 0) this.setWord(sibling, L.PREV_SIBLING, id);
+    this.setWord(parent, L.FIRST_CHILD, id);
+    this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) + 1);
+    this.#index.add(hash, id);
+    return id;
+  }
+
+  /** Takes out a znode without children and frees its name and data. */
+  destroy(id: number): void {
+    const page = this.pageOf(id), base = this.baseOf(id);
+    invariant(id !== ROOT && page[base + L.FIRST_CHILD] === -1, "A removed znode is a leaf", { id });
+    const parent = page[base + L.PARENT] as number;
+    const next = page[base + L.NEXT_SIBLING] as number, prev = page[base + L.PREV_SIBLING] as number;
+    if (prev >= 0) this.setWord(prev, L.NEXT_SIBLING, next);
+    else this.setWord(parent, L.FIRST_CHILD, next);
+    if (next >= 0) this.setWord(next, L.PREV_SIBLING, prev);
+    this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) - 1);
+    const wasThere = this.#index.remove(page[base + L.NAME_HASH] as number, id);
+    invariant(wasThere, "A live znode is in the index", { id });
+    this.arena.release(page[base + L.NAME_REF] as number, page[base + L.NAME_LENGTH] as number);
+    this.arena.release(page[base + L.DATA_REF] as number, page[base + L.DATA_LENGTH] as number);
+    page[base + L.FLAGS] = L.FLAG_FREE;
+    page[base + L.NEXT_SIBLING] = this.#freeHead;
+    this.#freeHead = id;
+    this.#live--;
+  }
+
+  /** Puts a copy of the bytes in place of the old data; null and empty stay distinct. */
+  storeData(id: number, data: Uint8Array | null, start: number, end: number): void {
+    const page = this.pageOf(id), base = this.baseOf(id);
+    const before = page[base + L.DATA_LENGTH] as number;
+    const length = data === null ? -1 : end - start;
+    if (!this.arena.fits(before, length)) {
+      this.arena.release(page[base + L.DATA_REF] as number, before);
+      page[base + L.DATA_REF] = length > 0 ? this.arena.allocate(length) : 0;
+    }
+    page[base + L.DATA_LENGTH] = length;
+    if (data !== null && length > 0) {
+      this.arena.store(page[base + L.DATA_REF] as number, data, start, end);
+    }
+  }
+
+  /** Next in depth-first order after the whole subtree of `id`; -1 at the end. */
+  afterSubtree(id: number): number {
+    while (id !== ROOT) {
+      const next = this.word(id, L.NEXT_SIBLING);
+      if (next >= 0) return next;
+      id = this.word(id, L.PARENT);
+    }
+    return -1;
+  }
+
+  /** Next in depth-first order, children first; -1 at the end. */
+  following(id: number): number {
+    const child = this.word(id, L.FIRST_CHILD);
+    return child >= 0 ? child : this.afterSubtree(id);
+  }
+
+  clear(): void {
+    this.arena.clear();
+    this.#index.clear();
+    this.#pages.length = 0;
+    this.#freeHead = -1;
+    this.#nextId = 0;
+    this.#pageEnd = 0;
+    this.#live = 0;
+  }
+
+  #takeId(): number {
+    const free = this.#freeHead;
+    if (free >= 0) {
+      this.#freeHead = this.word(free, L.NEXT_SIBLING);
+      return free;
+    }
+    if (this.#nextId === this.#pageEnd) {
+      const number = this.#pages.length;
+      const size = PAGE_SIZES[Math.min(number, PAGE_SIZES.length - 1)] as number;
+      this.#pages.push(new Int32Array(size << L.NODE_WORDS_SHIFT));
+      this.#nextId = number << L.PAGE_SHIFT;
+      this.#pageEnd = this.#nextId + size;
+    }
+    return this.#nextId++;
+  }
+}
+
+/** Short runs by a loop, long ones through a view (performance-notes §2). */
+export function copyBytes(
+  from: Uint8Array,
+  start: number,
+  count: number,
+  into: Uint8Array,
+  at: number,
+): void {
+  if (count > COPY_LOOP_BYTES) {
+    into.set(from.subarray(start, start + count), at);
+    return;
+  }
+  for (let i = 0; i < count; i++) into[at + i] = from[start + i] as number;
+}

@@ -1,0 +1,245 @@
+/**
+ * The reading half of the tree: look-up by wire bytes, and every field of a znode. Nothing here makes a string or an
+ * array unless its result is one.
+ */
+import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
+import type { Zxid } from "../base/zxid.ts";
+import type { Writer } from "../jute/writer.ts";
+import { writeDataOf } from "./cursor.ts";
+import { DigestSum } from "./digest.ts";
+import * as L from "./layout.ts";
+import { NodeStore, ROOT } from "./node_store.ts";
+import { OwnerKind, ttlOf } from "./owner.ts";
+import { OwnerLists } from "./owner_lists.ts";
+import { writeClientStat } from "./stat_block.ts";
+
+/** Good until the next change of the tree. */
+export type NodeId = number;
+export const NO_NODE = -1;
+
+const EMPTY = new Uint8Array(0);
+
+export class TreeView {
+  readonly root: NodeId = ROOT;
+  protected readonly nodes: NodeStore;
+  protected readonly owners: OwnerLists;
+  protected readonly sum = new DigestSum();
+  protected dataBytes = 0;
+  #pathBuffer = new Uint8Array(1024);
+
+  protected constructor(hashSeed: number) {
+    this.nodes = new NodeStore(hashSeed);
+    this.owners = new OwnerLists(this.nodes);
+  }
+
+  // ------------------------------------------------------------------------------------ totals
+
+  get nodeCount(): number {
+    return this.nodes.live;
+  }
+  /** Bytes of all paths and data. */
+  get approximateDataBytes(): number {
+    return this.dataBytes;
+  }
+  get ephemeralCount(): number {
+    return this.owners.ephemeralCount;
+  }
+  /** Bytes reserved for names and data. */
+  get arenaBytes(): number {
+    return this.nodes.arena.reservedBytes;
+  }
+  /** Unsigned halves of the digest. */
+  get digestHi(): number {
+    return this.sum.hi;
+  }
+  get digestLo(): number {
+    return this.sum.lo;
+  }
+  /** Signed 64 bits, as in files. */
+  get digest(): bigint {
+    return this.sum.value;
+  }
+
+  // ------------------------------------------------------------------------------------ look-up
+
+  /** By wire bytes. "" and "/" are the root; a malformed path is nowhere. */
+  find(path: Uint8Array, start: number, end: number): NodeId {
+    return this.nodes.find(path, start, end);
+  }
+
+  findPath(path: string): NodeId {
+    const bytes = utf8Encode(path);
+    return this.nodes.find(bytes, 0, bytes.length);
+  }
+
+  findChild(parent: NodeId, name: Uint8Array, start: number, end: number): NodeId {
+    return this.nodes.findChild(parent, name, start, end);
+  }
+
+  /** The root's is "/". */
+  pathOf(id: NodeId): string {
+    if (id === ROOT) return "/";
+    return utf8DecodeRange(this.pathBytes(id), 0, this.nodes.word(id, L.PATH_LENGTH));
+  }
+
+  /** Strictly under /zookeeper: outside the digest, and where quotas live. */
+  isReserved(id: NodeId): boolean {
+    return (this.nodes.word(id, L.FLAGS) & L.FLAG_RESERVED) !== 0;
+  }
+
+  // ------------------------------------------------------------------------------------ reads
+
+  /** 68 bytes, as clients see them. */
+  writeStat(id: NodeId, w: Writer): void {
+    writeClientStat(this.nodes.pageOf(id), this.nodes.baseOf(id), w);
+  }
+  /** A jute buffer, -1 for null. */
+  writeData(id: NodeId, w: Writer): void {
+    writeDataOf(this.nodes, id, w);
+  }
+  /** -1 for null. */
+  dataLength(id: NodeId): number {
+    return this.nodes.word(id, L.DATA_LENGTH);
+  }
+  copyData(id: NodeId): Uint8Array | null {
+    const length = this.dataLength(id);
+    if (length < 0) return null;
+    if (length === 0) return new Uint8Array(0);
+    const ref = this.nodes.word(id, L.DATA_REF);
+    const at = this.nodes.arena.offsetOf(ref);
+    return this.nodes.arena.segmentOf(ref).slice(at, at + length);
+  }
+  /** NO_NODE for the root. */
+  parent(id: NodeId): NodeId {
+    return this.nodes.word(id, L.PARENT);
+  }
+  firstChild(id: NodeId): NodeId {
+    return this.nodes.word(id, L.FIRST_CHILD);
+  }
+  nextSibling(id: NodeId): NodeId {
+    return this.nodes.word(id, L.NEXT_SIBLING);
+  }
+  childCount(id: NodeId): number {
+    return this.nodes.word(id, L.CHILDREN);
+  }
+  forEachChild(id: NodeId, visit: (child: NodeId) => void): void {
+    for (let child = this.firstChild(id); child >= 0; child = this.nextSibling(child)) visit(child);
+  }
+
+  /** A jute vector of names. */
+  writeChildNames(id: NodeId, w: Writer): void {
+    w.int32(this.childCount(id));
+    for (let child = this.firstChild(id); child >= 0; child = this.nextSibling(child)) {
+      this.writeName(child, w);
+    }
+  }
+
+  /** One name as a ustring: to spread a long list over turns. */
+  writeName(id: NodeId, w: Writer): void {
+    const ref = this.nodes.word(id, L.NAME_REF), length = this.nodes.word(id, L.NAME_LENGTH);
+    const at = this.nodes.arena.offsetOf(ref);
+    w.span(length === 0 ? EMPTY : this.nodes.arena.segmentOf(ref), at, at + length);
+  }
+
+  czxid(id: NodeId): Zxid {
+    return this.nodes.long(id, L.CZXID) as Zxid;
+  }
+  mzxid(id: NodeId): Zxid {
+    return this.nodes.long(id, L.MZXID) as Zxid;
+  }
+  pzxid(id: NodeId): Zxid {
+    return this.nodes.long(id, L.PZXID) as Zxid;
+  }
+  ctime(id: NodeId): number {
+    return this.nodes.long(id, L.CTIME);
+  }
+  mtime(id: NodeId): number {
+    return this.nodes.long(id, L.MTIME);
+  }
+  version(id: NodeId): number {
+    return this.nodes.word(id, L.VERSION);
+  }
+  /** Creates of children so far; clients see twice that less the children. */
+  storedCversion(id: NodeId): number {
+    return this.nodes.word(id, L.CVERSION);
+  }
+  aversion(id: NodeId): number {
+    return this.nodes.word(id, L.AVERSION);
+  }
+  aclId(id: NodeId): number {
+    return this.nodes.word(id, L.ACL_ID);
+  }
+  /** As stored, with the marks of containers and TTL nodes; signed 64 bits. */
+  owner(id: NodeId): bigint {
+    const hi = this.nodes.word(id, L.OWNER), lo = this.nodes.word(id, L.OWNER + 1);
+    return (hi | lo) === 0 ? 0n : (BigInt(hi) << 32n) | BigInt(lo >>> 0);
+  }
+  ownerHi(id: NodeId): number {
+    return this.nodes.word(id, L.OWNER);
+  }
+  ownerLo(id: NodeId): number {
+    return this.nodes.word(id, L.OWNER + 1);
+  }
+  ownerKind(id: NodeId): OwnerKind {
+    return (this.nodes.word(id, L.FLAGS) & L.FLAG_KIND_MASK) as OwnerKind;
+  }
+  /** Unsigned 32 bits; 0 under /zookeeper and with the digest off. */
+  nodeDigest(id: NodeId): number {
+    return this.nodes.word(id, L.DIGEST) >>> 0;
+  }
+  /** CRC over path and data; 0 with the digest off. */
+  crcPathData(id: NodeId): number {
+    return this.nodes.word(id, L.CRC) >>> 0;
+  }
+
+  /** Znodes under this one (getAllChildrenNumber). */
+  descendantCount(id: NodeId): number {
+    if (id === ROOT) return this.nodeCount - 1;
+    let count = 0;
+    const end = this.nodes.afterSubtree(id);
+    for (let at = this.nodes.following(id); at !== end; at = this.nodes.following(at)) count++;
+    return count;
+  }
+
+  /** Visits the znode and all under it, parents first; the tree must not change meanwhile. */
+  forEachInSubtree(id: NodeId, visit: (id: NodeId) => void): void {
+    const end = this.nodes.afterSubtree(id);
+    for (let at = id; at !== end; at = this.nodes.following(at)) visit(at);
+  }
+
+  /** Paths of a session's ephemerals, newest first. */
+  ephemeralsOf(sessionId: bigint): string[] {
+    const paths: string[] = [];
+    this.owners.forEachOf(sessionId, (id) => paths.push(this.pathOf(id)));
+    return paths;
+  }
+
+  /** Sessions that own ephemerals. */
+  ephemeralSessions(): bigint[] {
+    return this.owners.sessions();
+  }
+
+  /** Paths of the containers and TTL nodes that are due (client-protocol §3.5). */
+  reapCandidates(nowMs: number, maxNeverUsedMs: number): string[] {
+    const due: string[] = [];
+    this.owners.forEachTimed((id) => {
+      if (this.#isDue(id, nowMs, maxNeverUsedMs)) due.push(this.pathOf(id));
+    });
+    return due;
+  }
+
+  #isDue(id: NodeId, nowMs: number, maxNeverUsedMs: number): boolean {
+    if (this.childCount(id) !== 0) return false;
+    const idleMs = nowMs - this.mtime(id);
+    if (this.ownerKind(id) === OwnerKind.ttl) return idleMs > ttlOf(this.owner(id));
+    return this.storedCversion(id) !== 0 || (maxNeverUsedMs !== 0 && idleMs > maxNeverUsedMs);
+  }
+
+  /** The path's bytes, "" for the root, at the start of a buffer that the next call reuses. */
+  protected pathBytes(id: NodeId): Uint8Array {
+    const length = this.nodes.word(id, L.PATH_LENGTH);
+    if (this.#pathBuffer.length < length) this.#pathBuffer = new Uint8Array(length * 2);
+    this.nodes.fillPath(id, this.#pathBuffer, 0);
+    return this.#pathBuffer;
+  }
+}
