@@ -1,2 +1,2 @@
 /** Errors of Bun carry Node's errno names, in `code` or at the head of the message. */
-export { mapError } from "../node/errors.ts";
+export { hostCode, mapError } from "../node/errors.ts";

@@ -1,2 +1,2 @@
 /** Errors of Deno's node modules carry Node's errno names. */
-export { mapError } from "../node/errors.ts";
+export { hostCode, mapError } from "../node/errors.ts";

@@ -4,7 +4,7 @@
  */
 import net from "node:net";
 import type { Address, Connection } from "../../src/runtime.ts";
-import { RuntimeError } from "../../src/runtime.ts";
+import type { RuntimeError } from "../../src/runtime.ts";
 import { mapError } from "./errors.ts";
 
 export class NodeConnection implements Connection {
@@ -18,6 +18,9 @@ export class NodeConnection implements Connection {
   #ended = false;
   #needDrain = false;
   #failure: RuntimeError | undefined;
+  #data: ((chunk: Uint8Array) => void) | undefined;
+  #end: () => void = () => {};
+  #close: (error: RuntimeError | undefined) => void = () => {};
   #drain: () => void = () => {};
   readonly #written = (): void => this.#onWritten();
 
@@ -31,7 +34,9 @@ export class NodeConnection implements Connection {
     socket.once("close", () => {
       this.#closed = true;
       while (this.#lentHead < this.#lent.length) this.#returnOldest();
+      this.#close(this.#failure);
     });
+    socket.once("end", () => this.#end());
   }
 
   get bufferedBytes(): number {
@@ -39,15 +44,17 @@ export class NodeConnection implements Connection {
   }
 
   onData(handler: (chunk: Uint8Array) => void): void {
-    this.#socket.on("data", handler);
+    if (this.#data !== undefined) this.#socket.off("data", this.#data);
+    this.#data = handler;
+    this.#socket.on("data", handler); // reading begins here, so nothing is lost before
   }
 
   onEnd(handler: () => void): void {
-    this.#socket.once("end", handler);
+    this.#end = handler;
   }
 
   onClose(handler: (error: RuntimeError | undefined) => void): void {
-    this.#socket.once("close", () => handler(this.#failure));
+    this.#close = handler;
   }
 
   onDrain(handler: () => void): void {

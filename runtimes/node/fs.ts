@@ -130,6 +130,16 @@ async function syncDir(target: string): Promise<void> {
   }
 }
 
+/** A file, or an empty directory: unlink says EISDIR (Linux) or EPERM (elsewhere) for one. */
+function remove(target: string): Promise<void> {
+  return call<void>(() => `remove "${target}"`, (done) => {
+    fs.unlink(target, (error) => {
+      if (error?.code === "EISDIR" || error?.code === "EPERM") fs.rmdir(target, plain(done));
+      else done(error, undefined);
+    });
+  });
+}
+
 export function nodeFs(): Fs {
   return {
     open,
@@ -144,8 +154,7 @@ export function nodeFs(): Fs {
         () => `create directory "${target}"`,
         (done) => fs.mkdir(target, { recursive: true }, (error) => done(error, undefined)),
       ),
-    remove: (target) =>
-      call<void>(() => `remove "${target}"`, (done) => fs.unlink(target, plain(done))),
+    remove,
     rename: (from, to) =>
       call<void>(() => `rename "${from}" to "${to}"`, (done) => fs.rename(from, to, plain(done))),
     join: (...parts) => path.posix.join(...parts),

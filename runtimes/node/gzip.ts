@@ -27,6 +27,10 @@ class TransformStream implements GzipStream {
 
   end(): Promise<Uint8Array> {
     return this.#run((settle) => {
+      // zlib takes no bytes at all for a whole member.
+      if (this.#what === "decompress" && this.#transform.bytesWritten === 0) {
+        return settle(new Error("there are no bytes"));
+      }
       this.#transform.once("end", settle);
       this.#transform.end();
     });
