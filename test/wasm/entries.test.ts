@@ -248,6 +248,9 @@ test("version 3 demands that a group counts down", () => {
     const scan = scanned(3, damaged, LENGTH_MAX);
     assert.deepEqual([scan.end, scan.stop, scan.left], [14, "group", 2]);
   }
+  const unplaced = bytes.slice();
+  new DataView(unplaced.buffer).setUint32(0, 0);
+  assert.equal(scanned(3, unplaced, LENGTH_MAX).stop, "group");
   assert.equal(scanned(3, bytes, LENGTH_MAX, CHAIN, 2).stop, "group");
   assert.equal(scanned(3, bytes, LENGTH_MAX, CHAIN, 3).stop, "end");
 });
