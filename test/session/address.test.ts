@@ -23,7 +23,16 @@ test("addresses are shown as Apache shows them", () => {
 
 test("a text that is no address stays as it is", () => {
   for (
-    const text of ["localhost", "1::2::3", "12345::", "::10.1.2.300", "::1.2.3.4:5", ":1", "1:2"]
+    const text of [
+      "localhost",
+      "1:2:3:4::5:6:7:8",
+      "1::2::3",
+      "12345::",
+      "::10.1.2.300",
+      "::1.2.3.4:5",
+      ":1",
+      "1:2",
+    ]
   ) {
     assert.equal(fullAddress(text), text);
   }

@@ -109,6 +109,8 @@ function register(
     case "addRecursive":
       watches.addRecursive(path, watcher);
       return model.add(model.data, path, who, "recursive");
+    default:
+      throw new Error(`Not a registration: ${kind}`);
   }
 }
 
