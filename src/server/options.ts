@@ -34,6 +34,7 @@ export interface ServerOptions {
   readonly connectionThrottleLocalWeight: number;
   readonly connectionThrottleRenewWeight: number;
   readonly enforceQuota: boolean;
+  readonly reconfigEnabled: boolean; // standalone: decides which error reconfig gets
 
   // types, containers, closing
   readonly extendedTypes: boolean;
@@ -102,6 +103,7 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   connectionThrottleLocalWeight: 1,
   connectionThrottleRenewWeight: 2,
   enforceQuota: false,
+  reconfigEnabled: false,
   extendedTypes: false,
   emulate353TtlNodes: false,
   closeSessionTxn: true,

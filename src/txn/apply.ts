@@ -28,6 +28,7 @@ export interface ApplyHooks {
   onDigestMismatch?(zxid: Zxid, expected: bigint, actual: bigint): void;
 }
 
+const NO_BYTES = new Uint8Array(0);
 const SYSTEM_PREFIX_BYTES = "/zookeeper/quota/".length;
 
 export class Applier {
@@ -41,6 +42,7 @@ export class Applier {
   digestMismatches = 0;
 
   // Of the last txn (or part of a multi): what a reply is made from. Valid until the next one.
+  payload: Uint8Array = NO_BYTES;
   node: NodeId = NO_NODE;
   pathStart = 0;
   pathEnd = 0;
@@ -71,6 +73,7 @@ export class Applier {
     this.time = r.int64Number();
     this.type = r.int32();
     this.node = NO_NODE;
+    this.payload = bytes;
     const err = this.type === Op.multi ? this.#multi(r) : this.#one(this.type, r, crc);
     if (this.zxid > this.#db.lastZxid) this.#db.lastZxid = this.zxid;
     if (this.compareDigests && r.remaining >= TXN_DIGEST_BYTES) this.#checkDigest(r);
@@ -140,7 +143,7 @@ export class Applier {
     const bytes = r.bytes;
     const nameStart = lastSlash(bytes, start, end) + 1;
     const parent = tree.find(bytes, start, nameStart - 1);
-    if (parent === NO_NODE || nameStart === 0) return Code.noNode;
+    if (parent === NO_NODE || nameStart === 0 || nameStart === end) return Code.noNode;
     const existing = tree.findChild(parent, bytes, nameStart, end);
     if (existing !== NO_NODE) {
       tree.setAcl(existing, aclId, tree.aversion(existing));
@@ -159,7 +162,7 @@ export class Applier {
     const watched = watches !== undefined && !watches.isEmpty;
     if (watched || !quotas.isEmpty || isQuotaPath(bytes, start, end)) {
       const path = tree.pathOf(node);
-      quotas.onCreate(path, Math.max(dataLength, 0), this.zxid);
+      quotas.onCreate(path, Math.max(dataLength, 0));
       watches?.nodeCreated(path, tree.pathOf(parent), this.zxid, aclId, tree.aclId(parent));
     }
     return Code.ok;

@@ -1,6 +1,7 @@
 /** The replicated state of one server: what snapshots hold and txns change. */
 import type { Codec } from "../../wasm/codec.ts";
 import { type Zxid, ZXID_ZERO } from "../base/zxid.ts";
+import type { AclOptions } from "../tree/acl.ts";
 import { Quotas } from "../tree/quota.ts";
 import { Tree } from "../tree/tree.ts";
 
@@ -9,6 +10,9 @@ export interface DatabaseOptions {
   readonly digest: boolean;
   readonly extendedTypes: boolean;
   readonly emulate353: boolean;
+  readonly acl?: AclOptions;
+  /** Secret of this process: clients cannot choose names that collide in the index. */
+  readonly hashSeed?: number;
 }
 
 export class Database {

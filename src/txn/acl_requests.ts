@@ -1,0 +1,51 @@
+/** ACL lists in requests: decoded, validated and expanded (client-protocol §7.6), then interned. */
+import type { Reader } from "../jute/reader.ts";
+import type { Identity } from "../protocol/acl.ts";
+import { Code } from "../protocol/codes.ts";
+import type { AuthSchemes } from "../session/auth/schemes.ts";
+import type { AclTable } from "../tree/acl.ts";
+import { AclMemo, readRequestedAcls, type RequestedAcl } from "./acl_codec.ts";
+
+/** An id of a list seen before, or a list still to resolve with the bytes it came in. */
+export interface AclRequest {
+  readonly knownId: number;
+  readonly list: RequestedAcl[] | null;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class AclRequests {
+  readonly #acls: AclTable;
+  readonly #auth: AuthSchemes;
+  readonly #memo: AclMemo;
+
+  constructor(acls: AclTable, auth: AuthSchemes) {
+    this.#acls = acls;
+    this.#auth = auth;
+    this.#memo = new AclMemo(acls);
+  }
+
+  /** Reads a list from a request; what it means is decided by {@link resolve}, later in the order of checks. */
+  read(r: Reader): AclRequest {
+    const start = r.pos;
+    const list = readRequestedAcls(r);
+    return { knownId: this.#memo.recall(r.bytes, start, r.pos), list, bytes: r.bytes, start, end: r.pos };
+  }
+
+  /** @returns the interned id, retained once for the caller; or a negative result code */
+  resolve(request: AclRequest, identities: readonly Identity[]): number {
+    if (request.knownId !== 0) {
+      this.#acls.retain(request.knownId);
+      return request.knownId;
+    }
+    const resolved = this.#auth.resolveAcl(request.list, identities);
+    if (resolved === "invalidAcl") return Code.invalidAcl;
+    if (resolved === "marshalling") return Code.marshallingError;
+    const id = this.#acls.intern(resolved);
+    this.#acls.retain(id);
+    const dependsOnCaller = request.list?.some((entry) => entry.id.scheme === "auth") ?? false;
+    if (!dependsOnCaller) this.#memo.remember(request.bytes, request.start, request.end, id);
+    return id;
+  }
+}

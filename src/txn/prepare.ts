@@ -1,0 +1,324 @@
+/**
+ * From a request to a txn: checks against tree and overlay in the order of client-protocol §3.2, encodes the txn
+ * (storage-format §5) and computes the tree digest that it leads to. One txn per write, also for refused ones: they
+ * become error txns, so that every write has its zxid.
+ */
+import type { Codec } from "../../wasm/codec.ts";
+import type { Zxid } from "../base/zxid.ts";
+import { JuteError } from "../jute/reader.ts";
+import type { Writer } from "../jute/writer.ts";
+import { Perm } from "../protocol/acl.ts";
+import { Code } from "../protocol/codes.ts";
+import { Op } from "../protocol/ops.ts";
+import { DIGEST_VERSION, TXN_HEADER_BYTES } from "../protocol/records.ts";
+import type { AuthSchemes } from "../session/auth/schemes.ts";
+import { pathDataCrc } from "../tree/digest.ts";
+import type { QuotaVerdict } from "../tree/quota.ts";
+import { isSpecialPath, parentOf, pathProblem } from "../tree/path.ts";
+import { AclRequests } from "./acl_requests.ts";
+import type { Database } from "./database.ts";
+import { prepareMulti } from "./multi.ts";
+import { NodeState, Overlay } from "./overlay.ts";
+import { isSessionOwner } from "./owner.ts";
+import { CreatePreparer } from "./prepare_create.ts";
+import type { PreparedTxn, WriteRequest } from "./request.ts";
+
+export interface PrepareOptions {
+  readonly extendedTypes: boolean;
+  readonly enforceQuota: boolean;
+  readonly reconfigEnabled: boolean;
+}
+
+export class Preparer {
+  readonly db: Database;
+  readonly codec: Codec;
+  readonly overlay: Overlay;
+  readonly options: PrepareOptions;
+  readonly acls: AclRequests;
+  readonly #creates: CreatePreparer;
+  /** A limit was passed, softly or not. */
+  onQuota: ((path: string, verdict: QuotaVerdict) => void) | undefined;
+
+  constructor(db: Database, auth: AuthSchemes, options: PrepareOptions) {
+    this.db = db;
+    this.codec = db.codec;
+    this.overlay = new Overlay(db.tree, db.codec, db.options.digest);
+    this.options = options;
+    this.acls = new AclRequests(db.tree.acls, auth);
+    this.#creates = new CreatePreparer(this);
+  }
+
+  /**
+   * Writes the payload of a log entry behind `w.pos` and fills `txn`. Afterwards the overlay knows the change.
+   * @throws {JuteError} an undecodable body: nothing happened, and no zxid is used
+   */
+  prepare(request: WriteRequest, w: Writer, txn: PreparedTxn, zxid: Zxid, timeMs: number): void {
+    const start = w.pos;
+    txn.zxid = zxid;
+    writeHeader(w, request, zxid, timeMs, request.type);
+    const err = request.type === Op.multi
+      ? prepareMulti(this, request, w, txn, timeMs)
+      : this.one(request, request.type, w, txn, timeMs);
+    txn.err = err;
+    if (err !== Code.ok && request.type !== Op.multi) {
+      this.#refuse(request, w, txn, start, err, timeMs);
+    } else if (request.type === Op.multi && txn.txnType === Op.error) {
+      this.#refuse(request, w, txn, start, err, timeMs);
+    } else {
+      txn.txnType = request.type;
+      this.#appendDigest(w);
+    }
+  }
+
+  #refuse(
+    request: WriteRequest,
+    w: Writer,
+    txn: PreparedTxn,
+    start: number,
+    err: number,
+    timeMs: number,
+  ): void {
+    w.pos = start;
+    writeHeader(w, request, txn.zxid, timeMs, Op.error);
+    w.int32(err);
+    txn.txnType = Op.error;
+    txn.crc = -1;
+  }
+
+  #appendDigest(w: Writer): void {
+    if (!this.db.options.digest) return;
+    w.int32(DIGEST_VERSION);
+    w.int64Halves(this.overlay.sum.hi | 0, this.overlay.sum.lo | 0);
+  }
+
+  /**
+   * One write, alone or as part of a multi: its record is written to `w`.
+   * @param wireType what the client sent, where the flags of a multi's create make another type of it
+   * @returns result code
+   */
+  one(
+    request: WriteRequest,
+    type: number,
+    w: Writer,
+    txn: PreparedTxn,
+    timeMs: number,
+    wireType = type,
+  ): number {
+    switch (type) {
+      case Op.create:
+      case Op.create2:
+      case Op.createContainer:
+      case Op.createTtl:
+        return this.#creates.create(request, type, wireType, w, txn, timeMs);
+      case Op.delete:
+        return this.#delete(request, w, txn);
+      case Op.setData:
+        return this.#setData(request, w, txn, timeMs);
+      case Op.setAcl:
+        return this.#setAcl(request, w, txn);
+      case Op.check:
+        return this.#check(request, w);
+      case Op.deleteContainer:
+        return this.#deleteContainer(request, w, txn);
+      case Op.reconfig:
+        return this.#reconfig(request);
+      case Op.createSession:
+        w.int32(request.timeoutMs);
+        return Code.ok;
+      case Op.closeSession:
+        return this.#closeSession(request, w, txn);
+      default:
+        throw new JuteError(`Cannot prepare a write of type ${type}`);
+    }
+  }
+
+  #delete(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
+    const r = request.body;
+    const path = r.ustring();
+    const version = r.int32();
+    if (request.sessionErr !== 0) return request.sessionErr;
+    if (path === null) return Code.marshallingError;
+    if (!path.includes("/") || path.includes("\0") || isSpecialPath(path)) return Code.badArguments;
+    const parent = this.overlay.find(parentOf(path));
+    if (parent === undefined) return Code.noNode;
+    if (!this.db.tree.acls.allows(parent.aclId, Perm.delete, request.identities)) return Code.noAuth;
+    const node = this.overlay.find(path);
+    if (node === undefined) return Code.noNode;
+    if (version !== -1 && version !== node.version) return Code.badVersion;
+    if (node.childCount > 0) return Code.notEmpty;
+    this.#remove(parent, node, txn);
+    w.ustring(path);
+    return Code.ok;
+  }
+
+  /** Takes a node out of the overlay's view, and raises its parent as the applying stage will. */
+  #remove(parent: NodeState, node: NodeState, txn: PreparedTxn): void {
+    const { overlay } = this;
+    overlay.edit(parent, txn.zxid);
+    parent.childCount--;
+    if (txn.zxid > parent.pzxid) parent.pzxid = txn.zxid;
+    overlay.changed(parent);
+    overlay.edit(node, txn.zxid);
+    node.exists = false;
+    overlay.changed(node);
+    txn.changes.push(parent, node);
+  }
+
+  #setData(request: WriteRequest, w: Writer, txn: PreparedTxn, timeMs: number): number {
+    const r = request.body;
+    const path = r.ustring();
+    const pathStart = r.spanStart, pathEnd = r.pos;
+    const length = r.bufferSpan();
+    const dataStart = r.spanStart;
+    const version = r.int32();
+    if (request.sessionErr !== 0) return request.sessionErr;
+    if (path === null) return Code.badArguments;
+    const node = this.overlay.findAt(path, r.bytes, pathStart, pathEnd);
+    // The path of a node is a good one, save the spellings that only lookups take.
+    if ((node === undefined || path.length === 0) && pathProblem(path) !== undefined) {
+      return Code.badArguments;
+    }
+    if (node === undefined) return Code.noNode;
+    if (!this.db.tree.acls.allows(node.aclId, Perm.write, request.identities)) return Code.noAuth;
+    const dataLength = Math.max(length, 0);
+    const growth = dataLength - node.dataLength;
+    if (!this.withinQuota(path, 0, growth)) return Code.quotaExceeded;
+    if (version !== -1 && version !== node.version) return Code.badVersion;
+    const at = w.pos;
+    w.span(r.bytes, pathStart, pathEnd);
+    if (length < 0) w.int32(-1);
+    else w.span(r.bytes, dataStart, dataStart + length);
+    const dataEnd = w.pos;
+    const next = (node.version + 1) | 0;
+    w.int32(next);
+    const { overlay } = this;
+    overlay.edit(node, txn.zxid);
+    node.version = next;
+    node.mzxid = txn.zxid;
+    node.mtime = timeMs;
+    node.dataLength = dataLength;
+    if (this.db.options.digest) {
+      const pathAt = at + 4;
+      node.crc = pathDataCrc(
+        this.codec, w.bytes, path === "/" ? pathAt + 1 : pathAt, pathAt + (pathEnd - pathStart),
+        w.bytes, dataEnd - dataLength, dataEnd,
+      );
+      txn.crc = node.crc;
+    }
+    overlay.changed(node);
+    txn.changes.push(node);
+    return Code.ok;
+  }
+
+  #setAcl(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
+    const r = request.body;
+    const path = r.ustring();
+    const acl = this.acls.read(r);
+    const version = r.int32();
+    if (request.sessionErr !== 0) return request.sessionErr;
+    if (path === null || pathProblem(path) !== undefined) return Code.badArguments;
+    const aclId = this.acls.resolve(acl, request.identities);
+    if (aclId < 0) return aclId;
+    txn.retainedAcls.push(aclId);
+    const node = this.overlay.find(path);
+    if (node === undefined) return Code.noNode;
+    if (!this.db.tree.acls.allows(node.aclId, Perm.admin, request.identities)) return Code.noAuth;
+    if (version !== -1 && version !== node.aversion) return Code.badVersion;
+    w.ustring(path);
+    this.db.tree.acls.writeAcl(aclId, w);
+    const next = (node.aversion + 1) | 0;
+    w.int32(next);
+    this.overlay.edit(node, txn.zxid);
+    node.aversion = next;
+    node.aclId = aclId;
+    this.overlay.changed(node);
+    txn.changes.push(node);
+    return Code.ok;
+  }
+
+  #check(request: WriteRequest, w: Writer): number {
+    const r = request.body;
+    const path = r.ustring();
+    const version = r.int32();
+    if (request.sessionErr !== 0) return request.sessionErr;
+    if (path === null || pathProblem(path) !== undefined) return Code.badArguments;
+    const node = this.overlay.find(path);
+    if (node === undefined) return Code.noNode;
+    if (!this.db.tree.acls.allows(node.aclId, Perm.read, request.identities)) return Code.noAuth;
+    if (version !== -1 && version !== node.version) return Code.badVersion;
+    w.ustring(path);
+    w.int32((node.version + 1) | 0);
+    return Code.ok;
+  }
+
+  /** From the reaper alone: clients may not (client-protocol §3.9). */
+  #deleteContainer(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
+    const path = request.body.ustring();
+    if (path === null || isSpecialPath(path)) return Code.badArguments;
+    const node = this.overlay.find(path);
+    if (node === undefined) return Code.noNode;
+    if (node.childCount > 0) return Code.notEmpty;
+    if (node.owner === 0n || isSessionOwner(node.owner, this.options.extendedTypes)) {
+      return Code.badVersion;
+    }
+    const parent = this.overlay.find(parentOf(path));
+    if (parent === undefined) return Code.noNode;
+    this.#remove(parent, node, txn);
+    w.ustring(path);
+    return Code.ok;
+  }
+
+  /** There is no ensemble to change (client-protocol §3.10). */
+  #reconfig(request: WriteRequest): number {
+    const r = request.body;
+    for (let i = 0; i < 3; i++) r.bufferSpan();
+    r.skip(8);
+    return this.options.reconfigEnabled ? Code.unimplemented : Code.reconfigDisabled;
+  }
+
+  #closeSession(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
+    const paths = this.overlay.ephemeralsOf(request.sessionId);
+    w.int32(paths.length);
+    for (const path of paths) {
+      w.ustring(path);
+      const node = this.overlay.find(path);
+      const parent = this.overlay.find(parentOf(path));
+      if (node !== undefined && parent !== undefined) this.#remove(parent, node, txn);
+    }
+    return Code.ok;
+  }
+
+  withinQuota(path: string, countDelta: number, bytesDelta: number): boolean {
+    const { quotas } = this.db;
+    if (quotas.isEmpty) return true;
+    const verdict = quotas.check(path, countDelta, bytesDelta, this.options.enforceQuota);
+    if (verdict !== "within") this.onQuota?.(path, verdict);
+    return verdict !== "countRefused" && verdict !== "bytesRefused";
+  }
+
+  /** The txn is in the tree. */
+  applied(txn: PreparedTxn): void {
+    this.overlay.applied(txn.zxid, txn.changes);
+    this.releaseAcls(txn);
+  }
+
+  releaseAcls(txn: PreparedTxn): void {
+    for (const id of txn.retainedAcls) this.db.tree.acls.release(id);
+    txn.retainedAcls.length = 0;
+  }
+}
+
+function writeHeader(
+  w: Writer,
+  request: WriteRequest,
+  zxid: Zxid,
+  timeMs: number,
+  type: number,
+): void {
+  w.ensure(TXN_HEADER_BYTES);
+  w.int64(request.sessionId);
+  w.int32(request.cxid);
+  w.int64Number(zxid);
+  w.int64Number(timeMs);
+  w.int32(type);
+}

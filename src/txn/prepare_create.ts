@@ -1,0 +1,164 @@
+/** The four kinds of create (client-protocol §3.2 to §3.5). */
+import { JuteError, type Reader } from "../jute/reader.ts";
+import type { Writer } from "../jute/writer.ts";
+import { Perm } from "../protocol/acl.ts";
+import { Code } from "../protocol/codes.ts";
+import { isEphemeralMode, isSequentialMode, isTtlMode, Op } from "../protocol/ops.ts";
+import { pathDataCrc } from "../tree/digest.ts";
+import { parentOf, pathProblem } from "../tree/path.ts";
+import type { AclRequest } from "./acl_requests.ts";
+import { NodeState } from "./overlay.ts";
+import { isSessionOwner, isTtlInRange, OWNER_CONTAINER, OWNER_NONE, ttlOwner } from "./owner.ts";
+import type { Preparer } from "./prepare.ts";
+import type { PreparedTxn, WriteRequest } from "./request.ts";
+
+const CREATE_MODE_MAX = 6;
+/** Java's `%010d`. */
+const SEQUENCE_WIDTH = 10;
+
+interface CreateRequest {
+  readonly path: string | null;
+  readonly bytes: Uint8Array;
+  readonly dataLength: number;
+  readonly dataStart: number;
+  readonly acl: AclRequest;
+  readonly flags: number;
+  readonly ttlMs: number;
+}
+
+export class CreatePreparer {
+  readonly #preparer: Preparer;
+
+  constructor(preparer: Preparer) {
+    this.#preparer = preparer;
+  }
+
+  create(
+    request: WriteRequest,
+    type: number,
+    wireType: number,
+    w: Writer,
+    txn: PreparedTxn,
+    timeMs: number,
+  ): number {
+    const create = this.#read(request.body, wireType);
+    const refused = this.#modeProblem(create, type);
+    if (refused !== Code.ok) return refused;
+    if (request.sessionErr !== 0) return request.sessionErr;
+    if (create.path === null) return Code.marshallingError;
+    if (!create.path.includes("/") || create.path.includes("\0")) return Code.badArguments;
+
+    const { acls, db, overlay } = this.#preparer;
+    const aclId = acls.resolve(create.acl, request.identities);
+    if (aclId < 0) return aclId;
+    txn.retainedAcls.push(aclId);
+    const parent = overlay.find(parentOf(create.path));
+    if (parent === undefined) return Code.noNode;
+    if (!db.tree.acls.allows(parent.aclId, Perm.create, request.identities)) return Code.noAuth;
+    const path = isSequentialMode(create.flags)
+      ? create.path + sequenceSuffix(parent.cversion)
+      : create.path;
+    if (pathProblem(path) !== undefined) return Code.badArguments;
+    if (overlay.find(path) !== undefined) return Code.nodeExists;
+    if (isSessionOwner(parent.owner, this.#preparer.options.extendedTypes)) {
+      return Code.noChildrenForEphemerals;
+    }
+    const dataLength = Math.max(create.dataLength, 0);
+    if (!this.#preparer.withinQuota(path, 1, dataLength)) return Code.quotaExceeded;
+    this.#write(request, create, type, path, aclId, parent, w, txn, timeMs);
+    return Code.ok;
+  }
+
+  #read(r: Reader, wireType: number): CreateRequest {
+    const path = r.ustring();
+    const dataLength = r.bufferSpan();
+    const dataStart = r.spanStart;
+    const acl = this.#preparer.acls.read(r);
+    const flags = r.int32();
+    const ttlMs = wireType === Op.createTtl ? r.int64Number() : -1;
+    return { path, bytes: r.bytes, dataLength, dataStart, acl, flags, ttlMs };
+  }
+
+  /** Of a request by itself the operation decides what is stored, the flag only whether it may be (§3.3). */
+  #modeProblem(create: CreateRequest, type: number): number {
+    const { flags, ttlMs } = create;
+    if (flags < 0 || flags > CREATE_MODE_MAX) return Code.badArguments;
+    if (isTtlMode(flags)) {
+      if (!this.#preparer.options.extendedTypes) return Code.unimplemented;
+      return isTtlInRange(ttlMs) ? Code.ok : Code.badArguments;
+    }
+    return type === Op.createTtl ? Code.badArguments : Code.ok;
+  }
+
+  #write(
+    request: WriteRequest,
+    create: CreateRequest,
+    type: number,
+    path: string,
+    aclId: number,
+    parent: NodeState,
+    w: Writer,
+    txn: PreparedTxn,
+    timeMs: number,
+  ): void {
+    const { db, overlay, codec } = this.#preparer;
+    const parentCversion = (parent.cversion + 1) | 0;
+    const pathAt = w.pos + 4;
+    w.ustring(path);
+    const pathEnd = w.pos;
+    if (create.dataLength < 0) w.int32(-1);
+    else w.span(create.bytes, create.dataStart, create.dataStart + create.dataLength);
+    const dataEnd = w.pos;
+    db.tree.acls.writeAcl(aclId, w);
+    const ephemeral = isEphemeralMode(create.flags);
+    if (type === Op.create || type === Op.create2) w.bool(ephemeral);
+    w.int32(parentCversion);
+    if (type === Op.createTtl) w.int64Number(create.ttlMs);
+
+    overlay.edit(parent, txn.zxid);
+    // The tree only ever raises the stored counter; at its end it stays (§3.4).
+    if (parentCversion > parent.cversion) {
+      parent.cversion = parentCversion;
+      parent.pzxid = txn.zxid;
+    }
+    parent.childCount++;
+    overlay.changed(parent);
+
+    const node = new NodeState(path);
+    node.czxid = node.mzxid = node.pzxid = txn.zxid;
+    node.ctime = node.mtime = timeMs;
+    node.owner = ownerOf(type, ephemeral, request.sessionId, create.ttlMs);
+    node.aclId = aclId;
+    node.dataLength = Math.max(create.dataLength, 0);
+    if (db.options.digest) {
+      const dataStart = dataEnd - node.dataLength;
+      node.crc = pathDataCrc(codec, w.bytes, pathAt, pathEnd, w.bytes, dataStart, dataEnd);
+      txn.crc = node.crc;
+    }
+    overlay.edit(node, txn.zxid);
+    overlay.changed(node);
+    txn.changes.push(parent, node);
+  }
+}
+
+function ownerOf(type: number, ephemeral: boolean, sessionId: bigint, ttlMs: number): bigint {
+  if (type === Op.createContainer) return OWNER_CONTAINER;
+  if (type === Op.createTtl) return ttlOwner(ttlMs);
+  return ephemeral ? sessionId : OWNER_NONE;
+}
+
+/** The parent's counter before this create, to width 10, its sign a column. */
+export function sequenceSuffix(cversion: number): string {
+  if (cversion >= 0) return String(cversion).padStart(SEQUENCE_WIDTH, "0");
+  return "-" + String(-cversion).padStart(SEQUENCE_WIDTH - 1, "0");
+}
+
+/** The type under which a create is stored inside a multi: there the flag wins over the operation (§3.3). */
+export function createTypeInMulti(type: number, flags: number): number {
+  if (flags < 0 || flags > CREATE_MODE_MAX) {
+    throw new JuteError(`Cannot create with flags ${flags}, known are 0 to ${CREATE_MODE_MAX}`);
+  }
+  if (flags === 4) return Op.createContainer;
+  if (isTtlMode(flags)) return Op.createTtl;
+  return type === Op.createTtl || type === Op.createContainer ? Op.create : type;
+}
