@@ -68,15 +68,9 @@ export class Arena {
     const units = (length + 15) >>> UNIT_SHIFT;
     if (units > CLASS_UNITS_MAX) return this.#allocateAlone(length);
     const sizeClass = classOf(units);
-    const head = this.#free[sizeClass] as number;
-    if (head !== 0) {
-      const ref = (head - 1) | 0;
-      const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
-      this.#free[sizeClass] = words[(ref & UNIT_MASK) << 2] as number;
-      return ref;
-    }
+    if (this.#free[sizeClass] !== 0) return this.#popFree(sizeClass);
     const blockUnits = unitsOfClass(sizeClass);
-    if (this.#fillEnd - this.#fillUnit < blockUnits) this.#nextSegment(blockUnits);
+    if (this.#fillEnd - this.#fillUnit < blockUnits) this.#refill(sizeClass);
     const ref = (this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit;
     this.#fillUnit += blockUnits;
     return ref;
@@ -122,21 +116,31 @@ export class Arena {
     this.#reservedBytes = 0;
   }
 
+  #popFree(sizeClass: number): number {
+    const ref = ((this.#free[sizeClass] as number) - 1) | 0;
+    const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
+    this.#free[sizeClass] = words[(ref & UNIT_MASK) << 2] as number;
+    return ref;
+  }
+
   #pushFree(ref: number, sizeClass: number): void {
     const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
     words[(ref & UNIT_MASK) << 2] = this.#free[sizeClass] as number;
     this.#free[sizeClass] = ref + 1;
   }
 
-  /** Starts a segment; what is left of the old one becomes free blocks. */
-  #nextSegment(unitsNeeded: number): void {
-    while (this.#fillUnit < this.#fillEnd) {
-      const left = Math.min(this.#fillEnd - this.#fillUnit, CLASS_UNITS_MAX);
-      let sizeClass = classOf(left);
-      if (unitsOfClass(sizeClass) > left) sizeClass--;
-      this.#pushFree((this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit, sizeClass);
-      this.#fillUnit += unitsOfClass(sizeClass);
+  /** Fills from the smallest free block that is larger, else from a new segment; what was left becomes free blocks. */
+  #refill(sizeClass: number): void {
+    this.#freeRest();
+    for (let larger = sizeClass + 1; larger < CLASSES; larger++) {
+      if (this.#free[larger] === 0) continue;
+      const ref = this.#popFree(larger);
+      this.#fillSegment = ref >>> SEGMENT_SHIFT;
+      this.#fillUnit = ref & UNIT_MASK;
+      this.#fillEnd = this.#fillUnit + unitsOfClass(larger);
+      return;
     }
+    const unitsNeeded = unitsOfClass(sizeClass);
     let units: number;
     do {
       const step = Math.min(this.#regularSegments++, SEGMENT_UNITS.length - 1);
@@ -145,6 +149,16 @@ export class Arena {
     this.#fillSegment = this.#addSegment(units << UNIT_SHIFT);
     this.#fillUnit = 0;
     this.#fillEnd = units;
+  }
+
+  #freeRest(): void {
+    while (this.#fillUnit < this.#fillEnd) {
+      const left = Math.min(this.#fillEnd - this.#fillUnit, CLASS_UNITS_MAX);
+      let sizeClass = classOf(left);
+      if (unitsOfClass(sizeClass) > left) sizeClass--;
+      this.#pushFree((this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit, sizeClass);
+      this.#fillUnit += unitsOfClass(sizeClass);
+    }
   }
 
   #allocateAlone(length: number): number {

@@ -200,10 +200,9 @@ export class Tree extends TreeView {
 
   // ------------------------------------------------------------------------------------ inside
 
+  /** An unknown extended type, which prepare refuses, is held as an ephemeral when a log brings it. */
   #kindOf(owner: bigint): OwnerKind {
-    const kind = ownerKind(owner, this.options);
-    invariant(kind !== undefined, "An owner's extended type is known", { owner });
-    return kind;
+    return ownerKind(owner, this.options) ?? OwnerKind.ephemeral;
   }
 
   /** Everything about a new znode but its structure, data and stat. */
