@@ -1,0 +1,160 @@
+/** All commands and flags, with commander; loaded only when the short path of run.ts does not do. */
+import { Command, CommanderError, Option } from "commander";
+import { UsageError } from "../base/errors.ts";
+import { nearest } from "../config/keys.ts";
+import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
+import type { Runtime } from "../runtime.ts";
+import { COMPATIBLE_WITH, VERSION } from "./version.ts";
+
+const ABOUT = `A coordination service for every ZooKeeper client and data directory.
+
+Without a command a standalone server starts on port 2181, with its data in ./data.`;
+
+const SERVER_ABOUT = `Starts a server, from a zoo.cfg as Apache's or from flags alone.
+
+Without a file the server is standalone on port 2181 with its data in ./data. Each flag has
+a variable, such as MENAGERIE_DATA_DIR for --data-dir. Flags win over variables, variables
+over the file, the file over defaults. What each key of a zoo.cfg does here is in
+docs/configuration.md.`;
+
+const EXAMPLES = `
+Examples:
+  menagerie                                   standalone on 2181, data in ./data
+  menagerie server zoo.cfg                    as Apache's server would with that file
+  menagerie server --port 2182 --data-dir d   from flags alone
+  menagerie server --set snapCount=50000      any key of a zoo.cfg
+  menagerie convert data --to 2               rewrite a directory so that Apache can open it
+
+Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
+
+/** @throws {UsageError} wrong use; whatever the command throws */
+export async function runProgram(runtime: Runtime, args: readonly string[]): Promise<void> {
+  const program = buildProgram(runtime);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return runtime.process.exit(0); // help or version was shown
+    throw new UsageError(
+      error.message.replace(/^error: /, "").replace(/\n[^]*$/, "") + hint(args, error),
+    );
+  }
+}
+
+const COMMANDS = ["server", "convert", "version", "help"];
+
+function hint(args: readonly string[], error: CommanderError): string {
+  if (error.code === "commander.unknownOption") {
+    const unknown = /'(-[^']*)'/.exec(error.message)?.[1] ?? "";
+    const flags = [
+      ...COMMON_SETTINGS.map(({ flag }) => `--${flag}`),
+      "--set",
+      "--to",
+      "--help",
+      "--version",
+    ];
+    const near = nearest(unknown.replace(/=.*$/, ""), flags);
+    return near === undefined ? "; see menagerie --help" : `; did you mean "${near}"?`;
+  }
+  const near = nearest(args[0] ?? "", COMMANDS);
+  if (error.code === "commander.unknownCommand" && near !== undefined) {
+    return `; did you mean "${near}"?`;
+  }
+  return "; see menagerie --help";
+}
+
+function buildProgram(runtime: Runtime): Command {
+  const program = new Command("menagerie")
+    .description(ABOUT)
+    .version(versionText(runtime), "-v, --version", "show the version")
+    .helpOption("-h, --help", "show this help")
+    .addHelpText("after", EXAMPLES)
+    .helpCommand("help [command]", "show the help of a command")
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({
+      writeOut: (text) => runtime.process.stdout(text),
+      writeErr: () => {}, // the one line on errors is ours
+    })
+    .enablePositionalOptions();
+  addServer(runtime, program);
+  addConvert(runtime, program);
+  program.command("version").description("show the version").action(() => {
+    runtime.process.stdout(`${versionText(runtime)}\n`);
+    runtime.process.exit(0);
+  });
+  return program;
+}
+
+function versionText({ name, version }: Runtime): string {
+  return `menagerie ${VERSION} (compatible with ZooKeeper ${COMPATIBLE_WITH}) on ${name} ${version}`;
+}
+
+function addServer(runtime: Runtime, program: Command): void {
+  const command = program
+    .command("server", { isDefault: true })
+    .summary("start a server (the default)")
+    .description(SERVER_ABOUT)
+    .argument("[zoo.cfg]", "configuration file")
+    .allowExcessArguments(false);
+  for (const { flag, short, argument, help } of COMMON_SETTINGS) {
+    const names = `${short === undefined ? "" : `-${short}, `}--${flag} ${argument}`;
+    command.addOption(new Option(names, `${help} [${variableOf(flag)}]`));
+  }
+  command.addOption(
+    new Option("-s, --set <key=value>", "any other setting, as in a zoo.cfg; may be repeated")
+      .argParser((pair: string, before: readonly string[] = []) => [...before, pair]),
+  );
+  command.action(async (file: string | undefined, options: Record<string, unknown>) => {
+    refuseUnknownCommand(runtime, file);
+    const { serve } = await import("./serve.ts");
+    const explicit = runtime.process.args.includes("server");
+    await serve(runtime, { file, flags: flagSettings(options), banner: !explicit });
+  });
+}
+
+/** With a default command every first word would be a file; only `menagerie server <file>` takes one. */
+function refuseUnknownCommand(runtime: Runtime, file: string | undefined): void {
+  if (file === undefined || runtime.process.args.includes("server")) return;
+  const near = nearest(file, COMMANDS);
+  const advice = near === undefined
+    ? `to start a server with a file, use: menagerie server ${file}`
+    : `did you mean "${near}"?`;
+  throw new UsageError(`unknown command '${file}'; ${advice}`);
+}
+
+/** Options that were given, under commander's camelCase names. */
+export function flagSettings(options: Readonly<Record<string, unknown>>): Setting[] {
+  const settings: Setting[] = [];
+  for (const { flag, key } of COMMON_SETTINGS) {
+    const value = options[flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    if (typeof value === "string") settings.push({ key, value: value.trim(), source: `--${flag}` });
+  }
+  for (const pair of (options["set"] ?? []) as readonly string[]) {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new UsageError(`Cannot use --set "${pair}": expected key=value`);
+    settings.push({
+      key: pair.slice(0, at).trim(),
+      value: pair.slice(at + 1).trim(),
+      source: "--set",
+    });
+  }
+  return settings;
+}
+
+function addConvert(runtime: Runtime, program: Command): void {
+  program
+    .command("convert")
+    .summary("rewrite a data directory in another format")
+    .description(
+      "Rewrites the newest state of a data directory in format 2, which Apache opens, or 3.\n" +
+        "The server must not be running.",
+    )
+    .argument("<dir>", "the data directory (dataDir of zoo.cfg)")
+    .addOption(new Option("--to <format>", "2 or 3").choices(["2", "3"]).makeOptionMandatory())
+    .option("--log-dir <dir>", "the directory of transaction logs, when it is another")
+    .action(async (dir: string, options: { readonly to: string; readonly logDir?: string }) => {
+      const { convert } = await import("./convert.ts");
+      await convert(runtime, dir, options.logDir ?? dir, options.to === "2" ? 2 : 3);
+    });
+}

@@ -1,0 +1,259 @@
+/** Settings of operations §1.7 to §1.9: storage, purge, words and admin; and our own. */
+import {
+  anyDecodedInt,
+  anyInt,
+  bool,
+  decodedInt,
+  fraction,
+  hours,
+  INT_MAX,
+  ms,
+  named,
+  oneOf,
+  port,
+  someText,
+  text,
+  yesNo,
+} from "./forms.ts";
+import { later, none, type Rule, works } from "./rule.ts";
+
+const kib = decodedInt(-0x8000_0000, INT_MAX, "number of KiB");
+const KIB = 1024;
+
+export const STORAGE_KEYS: readonly Rule[] = [
+  works(
+    "snapCount",
+    anyDecodedInt,
+    "100000",
+    (snapCount) => ({ snapCount }),
+    "A snapshot after at most as many txns; at least 2",
+  ),
+  works(
+    "snapSizeLimitInKb",
+    kib,
+    "4194304",
+    (size) => ({ snapSizeLimitBytes: size * KIB }),
+    "A snapshot after at most as much log, KiB; 0 or less: not for size",
+  ),
+  works(
+    "txnLogSizeLimitInKb",
+    kib,
+    "-1",
+    (size) => ({ txnLogSizeLimitBytes: size < 0 ? -1 : size * KIB }),
+    "A new log file at this size, KiB; -1: only at snapshots",
+  ),
+  works(
+    "preAllocSize",
+    kib,
+    "65536",
+    (size) => ({ preAllocBytes: size * KIB }),
+    "Log files grow by this much at a time, KiB; 0 or less: by what is written",
+  ),
+  later(
+    "commitLogCount",
+    decodedInt(1),
+    "500",
+    "Txns kept in memory for followers that are behind",
+  ),
+  later(
+    "snapshotSizeFactor",
+    fraction,
+    "0.33",
+    "Followers are sent log up to this share of the snapshot's size",
+  ),
+  works(
+    "snapshot.compression.method",
+    oneOf(["", "gz", "snappy"]),
+    "",
+    (snapshotCompression) => ({ snapshotCompression }),
+    "Compression of new snapshots",
+  ),
+  works(
+    "snapshot.trust.empty",
+    bool,
+    "false",
+    (snapshotTrustEmpty) => ({ snapshotTrustEmpty }),
+    "Logs without any snapshot are accepted; for upgrades from 3.4 only",
+  ),
+  works(
+    "forceSync",
+    yesNo,
+    "yes",
+    (forceSync) => ({ forceSync }),
+    "no: acknowledged writes may be lost with the machine (unsafe)",
+  ),
+  works(
+    "fsync.warningthresholdms",
+    ms(0),
+    "1000",
+    (fsyncWarningMs) => ({ fsyncWarningMs }),
+    "A slower flush of the log is warned of, ms",
+  ),
+  works(
+    "serializeLastProcessedZxid.enabled",
+    bool,
+    "true",
+    (serializeLastZxid) => ({ serializeLastZxid }),
+    "Snapshots end with the last zxid",
+  ),
+  later("forceSnapshotSync", bool, "false", "Followers are always synced by snapshot"),
+  works(
+    "extendedTypesEnabled",
+    bool,
+    "false",
+    (extendedTypes) => ({ extendedTypes }),
+    "TTL nodes; the server id is then at most 254",
+  ),
+  works(
+    "emulate353TTLNodes",
+    bool,
+    "false",
+    (emulate353TtlNodes) => ({ emulate353TtlNodes }),
+    "TTL nodes encoded as 3.5.3 did; the server id is then at most 127",
+  ),
+  works(
+    "znode.container.checkIntervalMs",
+    ms(1),
+    "60000",
+    (containerCheckIntervalMs) => ({ containerCheckIntervalMs }),
+    "Time between looks for containers and TTL nodes to delete, ms",
+  ),
+  works(
+    "znode.container.maxPerMinute",
+    decodedInt(1),
+    "10000",
+    (containerMaxPerMinute) => ({ containerMaxPerMinute }),
+    "Most of them that are deleted in a minute",
+  ),
+  works(
+    "znode.container.maxNeverUsedIntervalMs",
+    ms(0),
+    "0",
+    (containerMaxNeverUsedMs) => ({ containerMaxNeverUsedMs }),
+    "A container that never had a child is deleted after it, ms; 0: never",
+  ),
+];
+
+export const PURGE_KEYS: readonly Rule[] = [
+  works(
+    "autopurge.snapRetainCount",
+    anyInt,
+    "3",
+    (purgeRetainCount) => ({ purgeRetainCount }),
+    "Snapshots kept, with the logs that they need; at least 3",
+  ),
+  works(
+    "autopurge.purgeInterval",
+    hours,
+    "0",
+    (purgeIntervalHours) => ({ purgeIntervalHours }),
+    "Time between purges, hours; 0 or less: never",
+  ),
+];
+
+const noAdmin = "The HTTP admin server";
+
+export const ADMIN_KEYS: readonly Rule[] = [
+  works(
+    "4lw.commands.whitelist",
+    text,
+    "srvr",
+    (fourLetterWhitelist) => ({ fourLetterWhitelist }),
+    "Four-letter words that are answered, with commas, or *; srvr always is",
+  ),
+  later("admin.enableServer", bool, "true", noAdmin, { harmless: ["false"] }),
+  later("admin.serverAddress", someText, "0.0.0.0", noAdmin),
+  later("admin.serverPort", port, "8080", noAdmin),
+  later("admin.commandURL", someText, "/commands", noAdmin),
+  later("admin.idleTimeout", ms(0), "30000", noAdmin),
+  later("admin.httpVersion", anyDecodedInt, "11", noAdmin),
+  later("admin.portUnification", bool, "false", noAdmin),
+  later("admin.forceHttps", bool, "false", noAdmin),
+  later("admin.needClientAuth", bool, "false", noAdmin),
+  later("admin.rateLimiterIntervalInMS", ms(0), "300000", noAdmin),
+  later("admin.snapshot.enabled", bool, "true", noAdmin, { harmless: ["false"] }),
+  later("admin.restore.enabled", bool, "true", noAdmin, { harmless: ["false"] }),
+];
+
+const pathStats = "Requests counted by path";
+const watcherClean = "Lazy removal of dead watchers; ours go at once";
+
+export const DEBUG_KEYS: readonly Rule[] = [
+  none(
+    "watchManagerName",
+    someText,
+    "org.apache.zookeeper.server.watch.WatchManager",
+    "Java class that holds watches",
+  ),
+  none("watcherCleanThreshold", anyDecodedInt, "1000", watcherClean),
+  none("watcherCleanIntervalInSeconds", anyDecodedInt, "600", watcherClean),
+  none("watcherCleanThreadsNum", anyDecodedInt, "2", watcherClean),
+  none("maxInProcessingDeadWatchers", anyDecodedInt, "-1", watcherClean),
+  none("bitHashCacheSize", anyDecodedInt, "10", "Size of sets in one of Apache's watch managers"),
+  works(
+    "digest.enabled",
+    bool,
+    "true",
+    (digestEnabled) => ({ digestEnabled }),
+    "A digest of the tree in txns and snapshots",
+  ),
+  later(
+    "messageTracker.Enabled",
+    bool,
+    "false",
+    "Last packets between servers are logged when they part",
+  ),
+  later("messageTracker.BufferSize", decodedInt(1), "10", "As messageTracker.Enabled"),
+  later("pathStats.enabled", bool, "false", pathStats),
+  later("pathStats.slotCapacity", decodedInt(1), "60", pathStats),
+  later("pathStats.slotDuration", decodedInt(1), "15", pathStats),
+  later("pathStats.maxDepth", decodedInt(1), "6", pathStats),
+  later("pathStats.sampleRate", fraction, "0.1", pathStats),
+  later("pathStats.topPathMax", decodedInt(1), "20", pathStats),
+  later("pathStats.initialDelay", decodedInt(0), "5", pathStats),
+  later("pathStats.delay", decodedInt(0), "5", pathStats),
+  later("audit.enable", bool, "false", "Audit log"),
+  later("audit.impl.class", someText, "org.apache.zookeeper.audit.Slf4jAuditLogger", "Audit log"),
+];
+
+const exporter = "Metrics for Prometheus";
+
+export const METRICS_KEYS: readonly Rule[] = [
+  later(
+    "metricsProvider.className",
+    someText,
+    "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+    exporter,
+  ),
+  later("metricsProvider.httpHost", someText, "0.0.0.0", exporter),
+  later("metricsProvider.httpPort", port, "7000", exporter),
+  later("metricsProvider.exportJvmInfo", bool, "true", exporter, { harmless: ["false"] }),
+  later("metricsProvider.numWorkerThreads", decodedInt(0), "1", exporter),
+  later("metricsProvider.maxQueueSize", decodedInt(0), "1000000", exporter),
+  later("metricsProvider.workerShutdownTimeoutMs", ms(0), "1000", exporter),
+  later("metricsProvider.*", text, "", exporter),
+];
+
+export const OWN_KEYS: readonly Rule[] = [
+  works(
+    "fileFormat",
+    named({ "2": 2, "3": 3 } as const),
+    "3 for a new directory, else what is there",
+    (fileFormat) => ({ fileFormat }),
+    "Format of logs and snapshots: 2 is Apache's, 3 is ours",
+  ),
+  works(
+    "log.level",
+    oneOf(["debug", "info", "warn", "error"], true),
+    "info",
+    (logLevel) => ({ logLevel }),
+    "The least important lines that are logged",
+  ),
+  works(
+    "log.format",
+    oneOf(["text", "json"], true),
+    "text",
+    (logFormat) => ({ logFormat }),
+    "Log lines for people or for programs",
+  ),
+];

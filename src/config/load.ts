@@ -1,0 +1,102 @@
+/** Reads zoo.cfg, the dynamic file and myid through the door, and resolves them with flags and variables. */
+import { messageOf, UsageError } from "../base/errors.ts";
+import { type Fs, type Runtime, RuntimeError } from "../runtime.ts";
+import { parseProperties } from "./properties.ts";
+import { type Configuration, effectiveSettings, type Notice, resolve } from "./resolve.ts";
+import { type Setting, settingsOfEnvironment, settingsOfFile } from "./settings.ts";
+
+/**
+ * @param file path of a zoo.cfg; undefined: defaults, port 2181 and ./data
+ * @param flags settings from the command line
+ * @throws {UsageError} a file that cannot be read, a value that cannot be used
+ */
+export async function loadConfiguration(
+  runtime: Pick<Runtime, "fs" | "process">,
+  file: string | undefined,
+  flags: readonly Setting[] = [],
+): Promise<Configuration> {
+  const { fs, process } = runtime;
+  const settings = [
+    ...(file === undefined ? [] : await readSettings(fs, file)),
+    ...settingsOfEnvironment((name) => process.env(name)),
+    ...flags,
+  ];
+  const dynamicFile = effectiveSettings(settings).get("dynamicConfigFile");
+  const dynamic = dynamicFile === undefined
+    ? []
+    : await readDynamic(fs, dynamicFile.value, settings);
+  const { server, log, notices } = resolve(settings, { file, dynamic });
+  const serverId = await readMyId(fs, fs.join(server.dataDir, "myid"));
+  const withId = serverId === undefined ? server : Object.freeze({ ...server, serverId });
+  const largest = server.emulate353TtlNodes ? 127 : server.extendedTypes ? 254 : 255;
+  if (withId.serverId > largest) {
+    throw new UsageError(
+      `Cannot use server id ${withId.serverId} of ${server.dataDir}/myid: expected 1 to ${largest}`,
+    );
+  }
+  return { server: withId, log, notices: [...notices, ...relativePaths(settings, file)] };
+}
+
+async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await fs.readFile(file);
+  } catch (error) {
+    const missing = error instanceof RuntimeError && error.code === "NOT_FOUND";
+    throw new UsageError(
+      `Cannot read ${file}: ${missing ? "there is no such file" : messageOf(error)}`,
+    );
+  }
+  try {
+    return settingsOfFile(file, parseProperties(bytes));
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** Operations §1.15: members only, and none may then be in the static file. */
+async function readDynamic(fs: Fs, file: string, fixed: readonly Setting[]): Promise<Setting[]> {
+  const isMember = ({ key }: Setting): boolean => /^(?:server\.|group|weight)/.test(key);
+  const both = fixed.find(isMember);
+  if (both !== undefined) {
+    throw new UsageError(
+      `Cannot use "${both.key}" (${both.source}): with dynamicConfigFile it belongs into ${file}`,
+    );
+  }
+  const settings = await readSettings(fs, file);
+  const other = settings.find((setting) => !isMember(setting));
+  if (other === undefined) return settings;
+  throw new UsageError(
+    `Cannot use "${other.key}" (${other.source}): expected only server.N, group.N and weight.N`,
+  );
+}
+
+async function readMyId(fs: Fs, path: string): Promise<number | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await fs.readFile(path);
+  } catch {
+    return undefined; // a standalone server needs none; a directory that cannot be read is reported when it is opened
+  }
+  const [first = ""] = String.fromCharCode(...bytes.subarray(0, 64)).split(/[\r\n]/);
+  const id = /^\s*\d{1,10}\s*$/.test(first) ? Number(first) : 0;
+  if (id >= 1 && id <= 255) return id;
+  throw new UsageError(
+    `Cannot use ${path}: its first line is "${first}", expected a server id from 1 to 255`,
+  );
+}
+
+/** Apache warns too: what they mean depends on where the server is started. */
+function relativePaths(settings: readonly Setting[], file: string | undefined): Notice[] {
+  if (file === undefined) return [];
+  const effective = effectiveSettings(settings);
+  return ["dataDir", "dataLogDir"].flatMap((key) => {
+    const found = effective.get(key);
+    if (found === undefined || found.value.startsWith("/") || !found.source.startsWith(file)) {
+      return [];
+    }
+    const message =
+      `Setting "${key}" = "${found.value}" (${found.source}) is relative to where the server is started`;
+    return [{ level: "warn" as const, message }];
+  });
+}

@@ -1,0 +1,252 @@
+/** Settings become options: each is looked up, read, and said something about; then the whole is checked and frozen. */
+import { UsageError } from "../base/errors.ts";
+import type { LogLevel } from "../base/log.ts";
+import { DEFAULT_OPTIONS, type ServerOptions } from "../server/options.ts";
+import { findKey, type FoundKey, nearestKey } from "./keys.ts";
+import { type Member, onlyMember, parseMember } from "./membership.ts";
+import type { Draft, LogFormat } from "./rule.ts";
+import type { Setting } from "./settings.ts";
+
+export interface Configuration {
+  readonly server: ServerOptions;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  /** What the operator should know, to be logged once there is a log. */
+  readonly notices: readonly Notice[];
+}
+
+export interface Notice {
+  readonly level: "info" | "warn";
+  readonly message: string;
+}
+
+export interface ResolveContext {
+  /** Name of the zoo.cfg, which must then say where data and port are; undefined: defaults are used for both. */
+  readonly file: string | undefined;
+  /** server.N lines of the dynamic file. */
+  readonly dynamic?: readonly Setting[];
+}
+
+interface Effective extends Setting {
+  readonly found: FoundKey;
+}
+
+/**
+ * @param settings all sources, those that win last
+ * @throws {UsageError} the first thing that cannot be used
+ */
+export function resolve(settings: readonly Setting[], context: ResolveContext): Configuration {
+  const notices: Notice[] = [];
+  const effective = effectiveSettings(settings, notices);
+  const draft: Draft = {};
+  for (const setting of effective.values()) Object.assign(draft, valueOf(setting, notices));
+  applyMembers(draft, effective, context, notices);
+  const server = Object.freeze(complete(draft, effective, context, notices));
+  return {
+    server,
+    log: { level: draft.logLevel ?? "info", format: draft.logFormat ?? "text" },
+    notices,
+  };
+}
+
+/** By the key's one name; of several the last. Order is that of the first mention. */
+export function effectiveSettings(
+  settings: readonly Setting[],
+  notices: Notice[] = [],
+): ReadonlyMap<string, Effective> {
+  const effective = new Map<string, Effective>();
+  for (const setting of settings) {
+    const found = findKey(setting.key);
+    if (found === undefined) {
+      notices.push({ level: "warn", message: unknownKey(setting) });
+      continue;
+    }
+    const before = effective.get(found.name);
+    if (
+      before !== undefined && fileOf(before) !== undefined && fileOf(before) === fileOf(setting)
+    ) {
+      notices.push({
+        level: "warn",
+        message:
+          `Setting "${found.name}" is given twice: ${before.source} is ignored, ${setting.source} counts`,
+      });
+    }
+    effective.set(found.name, { ...setting, found });
+  }
+  return effective;
+}
+
+function fileOf(setting: Setting): string | undefined {
+  return /^(.*), line \d+$/.exec(setting.source)?.[1];
+}
+
+function unknownKey({ key, source }: Setting): string {
+  const near = nearestKey(key);
+  const hint = near === undefined ? "no known setting is like it" : `did you mean "${near}"?`;
+  return `Unknown setting "${key}" (${source}) is ignored; ${hint}`;
+}
+
+function valueOf(setting: Effective, notices: Notice[]): Draft {
+  const { rule } = setting.found;
+  const { key, source } = setting;
+  const draft = rule.apply(setting.value);
+  if (draft === undefined) throw badValue(setting, rule.expected);
+  if (rule.effect === "works" || rule.harmless(setting.value)) return draft;
+  if (rule.effect === "security") {
+    throw new UsageError(
+      `Cannot start with "${key}" (${source}): it asks for protection that does not exist yet (${rule.meaning}); ` +
+        "remove it to run without",
+    );
+  }
+  notices.push(
+    rule.effect === "later"
+      ? {
+        level: "warn",
+        message:
+          `Setting "${key}" (${source}) has no effect: its function does not exist yet (${rule.meaning})`,
+      }
+      : {
+        level: "info",
+        message: `Setting "${key}" (${source}) has no meaning here: ${rule.meaning}`,
+      },
+  );
+  return draft;
+}
+
+function badValue(setting: Setting, expected: string): UsageError {
+  const { key, value, source } = setting;
+  return new UsageError(`Cannot use "${key}" = "${value}" (${source}): expected ${expected}`);
+}
+
+/** A server.N line that stands alone may bring the client's address and port. */
+function applyMembers(
+  draft: Draft,
+  effective: ReadonlyMap<string, Effective>,
+  context: ResolveContext,
+  notices: Notice[],
+): void {
+  const members: Member[] = [];
+  const seen = new Set<string>();
+  for (const setting of [...effective.values(), ...(context.dynamic ?? [])]) {
+    const name = findKey(setting.key)?.name ?? setting.key;
+    if (!name.startsWith("server.") || seen.has(name)) continue;
+    seen.add(name);
+    members.push(parseMember(name, setting));
+  }
+  const only = onlyMember(members);
+  if (draft.standaloneEnabled === false) {
+    const source = effective.get("standaloneEnabled")?.source;
+    if (only === undefined) {
+      throw new UsageError(
+        `Cannot start with "standaloneEnabled" = "false" (${source}): no server.N is configured`,
+      );
+    }
+    const message =
+      `Setting "standaloneEnabled" = "false" (${source}) has no effect: the server runs standalone`;
+    notices.push({ level: "warn", message });
+  }
+  if (only?.clientPort === undefined) return;
+  if (draft.clientPort === undefined) {
+    draft.clientPort = only.clientPort;
+    if (only.clientHost !== undefined) draft.clientPortAddress ??= only.clientHost;
+  } else if (
+    draft.clientPort !== only.clientPort &&
+    fileOf(effective.get("clientPort") as Setting) !== undefined
+  ) {
+    throw new UsageError(
+      `Cannot use two client ports: ${draft.clientPort} (${
+        effective.get("clientPort")?.source
+      }) and ` +
+        `${only.clientPort} (${only.source}); leave one out`,
+    );
+  }
+}
+
+function complete(
+  draft: Draft,
+  effective: ReadonlyMap<string, Effective>,
+  context: ResolveContext,
+  notices: Notice[],
+): ServerOptions {
+  if (context.file !== undefined) demandBasics(draft, context.file, effective);
+  const tickMs = draft.tickMs ?? DEFAULT_OPTIONS.tickMs;
+  const dataDir = draft.dataDir ?? DEFAULT_OPTIONS.dataDir;
+  const {
+    logLevel: _level,
+    logFormat: _format,
+    dynamicConfigFile: _file,
+    standaloneEnabled: _alone,
+    ...own
+  } = draft;
+  const server = {
+    ...DEFAULT_OPTIONS,
+    ...own,
+    dataDir,
+    dataLogDir: draft.dataLogDir ?? dataDir,
+    juteExtraBytes: draft.juteExtraBytes ?? draft.juteMaxBufferBytes ??
+      DEFAULT_OPTIONS.juteExtraBytes,
+    minSessionTimeoutMs: sessionTimeout(draft.minSessionTimeoutMs, 2 * tickMs),
+    maxSessionTimeoutMs: sessionTimeout(draft.maxSessionTimeoutMs, 20 * tickMs),
+  };
+  if (server.minSessionTimeoutMs > server.maxSessionTimeoutMs) {
+    const where = effective.get("minSessionTimeout") ?? effective.get("maxSessionTimeout");
+    throw new UsageError(
+      `Cannot use "minSessionTimeout" = ${server.minSessionTimeoutMs} ms with "maxSessionTimeout" = ` +
+        `${server.maxSessionTimeoutMs} ms (${
+          where?.source ?? "tickTime"
+        }): expected the first to be no larger`,
+    );
+  }
+  return correct(server, effective, notices);
+}
+
+function sessionTimeout(given: number | undefined, derived: number): number {
+  return given === undefined || given === -1 ? derived : given;
+}
+
+function demandBasics(draft: Draft, file: string, effective: ReadonlyMap<string, Effective>): void {
+  if (draft.dataDir === undefined) {
+    throw new UsageError(
+      `Cannot use ${file}: dataDir is not set; add dataDir=<directory> or give --data-dir`,
+    );
+  }
+  if (draft.clientPort === undefined) {
+    const address = effective.get("clientPortAddress");
+    const detail = address === undefined ? "" : ` (clientPortAddress, ${address.source}, needs it)`;
+    throw new UsageError(
+      `Cannot use ${file}: clientPort is not set${detail}, so no client could connect; ` +
+        "add clientPort=2181 or give --port",
+    );
+  }
+}
+
+/** Values that Apache changes with a warning instead of refusing them. */
+function correct(
+  server: ServerOptions,
+  effective: ReadonlyMap<string, Effective>,
+  notices: Notice[],
+): ServerOptions {
+  const raise = (key: string, found: number, allowed: number): number => {
+    if (found === allowed) return found;
+    const source = effective.get(key)?.source;
+    notices.push({
+      level: "warn",
+      message: `Setting "${key}" = ${found} (${source}) is taken as ${allowed}`,
+    });
+    return allowed;
+  };
+  const threshold = server.largeRequestThresholdBytes;
+  return {
+    ...server,
+    snapCount: raise("snapCount", server.snapCount, Math.max(2, server.snapCount)),
+    purgeRetainCount: raise(
+      "autopurge.snapRetainCount",
+      server.purgeRetainCount,
+      Math.max(3, server.purgeRetainCount),
+    ),
+    largeRequestThresholdBytes: raise(
+      "largeRequestThreshold",
+      threshold,
+      threshold > 0 ? threshold : -1,
+    ),
+  };
+}
