@@ -45,7 +45,7 @@ if (unknown !== undefined) {
 
 process.chdir(root);
 ensurePackages({ dev: true });
-const tools = { root, ...ensureRuntimes() };
+const tools = { root, node: process.execPath, ...ensureRuntimes() };
 await buildFolders(allFolders);
 
 /** @param {string} path */

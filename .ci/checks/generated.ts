@@ -1,14 +1,14 @@
 /**
- * Generated files that the repository carries, rebuilt and compared byte for byte. `.ci/generated.json` lists them:
- * `{ "file": "wasm/codec.generated.ts", "command": ["node", "wasm/build.mjs", "{out}"] }`. `{out}` becomes the path to write to; a command
- * without it writes in place, and what it wrote is taken back if it differs.
+ * Generated files that the repository carries, rebuilt and compared. `.ci/generated.json` lists them, each with a command.
+ * A command with `{out}` among its words writes the file to that path, and its bytes are compared here; one without
+ * must leave the committed file as it is, and fail or rewrite it when it is not right.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-interface Generated {
+export interface Generated {
   readonly file: string;
   readonly command: readonly string[];
 }
@@ -32,7 +32,9 @@ function problemOf(root: string, { file, command }: Generated): string | undefin
     const [program, ...args] = command.map((part) => part.replaceAll("{out}", out));
     const run = spawnSync(program as string, args, { cwd: root, encoding: "utf8" });
     if (run.status !== 0) {
-      return `Cannot rebuild ${file}: ${run.error?.message ?? run.stderr + run.stdout}`;
+      return `${file}: "${command.join(" ")}" failed: ${
+        run.error?.message ?? run.stderr + run.stdout
+      }`;
     }
     const made = readFileSync(out);
     if (made.equals(committed)) return undefined;

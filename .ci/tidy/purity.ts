@@ -64,7 +64,9 @@ function bannedMember(
   if (
     ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.AsteriskAsteriskToken
   ) {
-    const exact = ts.isNumericLiteral(node.left) && ts.isNumericLiteral(node.right);
+    const exact = [node.left, node.right].some((side) =>
+      ts.isNumericLiteral(side) && Number.isInteger(Number(side.text))
+    );
     return exact ? undefined : ["**", ENGINES];
   }
   if (!ts.isPropertyAccessExpression(node)) return undefined;

@@ -6,6 +6,8 @@ import { type CaseResult, parseJunit } from "./junit.ts";
 
 export interface Tools {
   readonly root: string;
+  /** Paths of the three executables. */
+  readonly node: string;
   readonly deno: string;
   readonly bun: string;
 }
@@ -36,6 +38,7 @@ export async function runJob(
   const started = performance.now();
   const [command, ...args] = commandOf(job, tools, report);
   const { ended, output } = await runProcess(command as string, args, job.timeoutMs, tools.root, {
+    MENAGERIE_NODE: tools.node,
     MENAGERIE_DENO: tools.deno,
     MENAGERIE_BUN: tools.bun,
     MENAGERIE_TEST_SLOT: String(slot),
@@ -51,7 +54,7 @@ function commandOf(job: Job, tools: Tools, report: string): string[] {
   switch (job.runtime) {
     case "node": {
       const reporter = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
-      return [process.execPath, "--enable-source-maps", ...reporter, compiled];
+      return [tools.node, "--enable-source-maps", ...reporter, compiled];
     }
     case "deno": {
       // The packages are those that npm installed: the same on all three, and nothing to fetch.

@@ -35,7 +35,8 @@ export function parseJunit(xml: string): CaseResult[] {
 }
 
 function attribute(attributes: string, name: string): string {
-  return unescape(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
+  const value = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  return unescape(value.replaceAll("&amp;quot;", "&quot;")); // Node 20 escapes quotes twice
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
