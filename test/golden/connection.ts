@@ -1,8 +1,6 @@
 // One raw client connection of a golden session: sends bytes, keeps the frames that came, and knows its end.
 import { connect, type Socket } from "node:net";
 
-const patienceMs = 20_000;
-
 export class RawConnection {
   /** Frames (or, in text mode, chunks) that came and were not taken yet. */
   readonly frames: Uint8Array[] = [];
@@ -28,11 +26,12 @@ export class RawConnection {
     });
   }
 
+  /** Resolves when connected, or closed: a server that resets at once may look like one that refuses. */
   static open(host: string, port: number): Promise<RawConnection> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host, port });
-      socket.once("error", reject);
-      socket.once("connect", () => resolve(new RawConnection(socket)));
+    return new Promise((resolve) => {
+      const connection = new RawConnection(connect({ host, port }));
+      connection.#socket.once("connect", () => resolve(connection));
+      connection.#socket.once("close", () => resolve(connection));
     });
   }
 
@@ -67,12 +66,12 @@ export class RawConnection {
     this.#socket.destroy();
   }
 
-  /** Waits until `done()` holds or the connection has closed. @throws {Error} when neither happens */
-  async until(done: () => boolean, what: string): Promise<void> {
+  /** Waits until `done()` holds or the connection has closed. @returns false when neither happened in time */
+  async until(done: () => boolean, patienceMs = 4_000): Promise<boolean> {
     const deadline = Date.now() + patienceMs;
     while (!done() && !this.closed) {
       const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`waited ${patienceMs} ms for ${what}`);
+      if (left <= 0) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake = () => {
@@ -81,5 +80,6 @@ export class RawConnection {
         };
       });
     }
+    return true;
   }
 }

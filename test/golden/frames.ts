@@ -37,6 +37,8 @@ const multiBodies: Readonly<Record<number, string>> = { 1: "s", 2: "", 4: "b T",
 export interface Masks {
   readonly sessions: Map<bigint, string>;
   readonly passwords: Map<string, string>;
+  /** Whether the zxids of reply headers are masked. */
+  zxid: boolean;
 }
 
 class Cursor {
@@ -178,21 +180,23 @@ export function replyText(frame: Uint8Array, name: string, letters: string, mask
   if (head === undefined) return `${lengthHex(frame)} ${hexOf(frame)}  # too short for a reply header`;
   cursor.int();
   cursor.long();
+  if (masks.zxid) cursor.groups[1] = "<zxid>";
   cursor.int();
-  const zxid = `zxid ${head.zxid}`;
+  const zxid = masks.zxid ? "" : ` zxid ${head.zxid}`;
   try {
     if (head.xid === -1) {
       const type = cursor.int();
       cursor.int();
       const path = cursor.text();
-      return finish(cursor, lengthHex(frame), `${eventNames[type] ?? `event ${type}`} ${path} ${zxid}`);
+      return finish(cursor, lengthHex(frame), `${eventNames[type] ?? `event ${type}`} ${path}${zxid}`);
     }
-    if (head.err === 0) body(cursor, letters);
+    // A multiRead that fails as a whole carries the results so far all the same.
+    if (head.err === 0 || frame.length > 16) body(cursor, letters);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return finish(cursor, lengthHex(frame), `${name}: undecodable`);
   }
-  return finish(cursor, lengthHex(frame), `${name} ${errorNames[head.err] ?? `error ${head.err}`} ${zxid}`);
+  return finish(cursor, lengthHex(frame), `${name} ${errorNames[head.err] ?? `error ${head.err}`}${zxid}`);
 }
 
 export interface Connected {

@@ -31,19 +31,21 @@ export class Player {
   readonly #connections = new Map<string, RawConnection>();
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #identities = new Map<string, { readonly sessionId: bigint; readonly password: Uint8Array }>();
-  readonly #masks: Masks = { sessions: new Map(), passwords: new Map() };
+  readonly #masks: Masks = { sessions: new Map(), passwords: new Map(), zxid: false };
   #lines: string[] = [];
 
   constructor(target: Target) {
     this.#target = target;
   }
 
-  async play(script: Script): Promise<Played[]> {
+  /** `atEnd` runs while the connections are still open. */
+  async play(script: Script, atEnd?: () => Promise<void>): Promise<Played[]> {
     const played: Played[] = [];
     try {
       for (const section of script.sections) {
         played.push({ title: section.title, text: await this.#section(section) });
       }
+      await atEnd?.();
     } finally {
       for (const connection of this.#connections.values()) connection.drop();
     }
@@ -76,11 +78,12 @@ export class Player {
     if (action.kind === "restart") {
       await this.#target.restart();
       for (const connection of this.#connections.values()) {
-        await connection.until(() => false, "the close at a restart");
+        await connection.until(() => false);
         connection.closeShown = true;
       }
       return;
     }
+    this.#masks.zxid = last.anyZxid;
     const first = steps[0]?.action;
     if (action.kind === "tcp") {
       await this.#open(who);
@@ -89,7 +92,7 @@ export class Player {
     if (first?.kind === "connect") await this.#connect(who, first.args, steps.slice(1));
     else await this.#act(who, steps, action);
     if (last.thenClosed) await this.#closed(who);
-    await this.#settle(who);
+    if (!last.quiet) await this.#settle(who);
   }
 
   #connection(who: string): RawConnection {
@@ -110,10 +113,11 @@ export class Player {
     const connection = await this.#open(who);
     const requests = this.#requests(who, connection, more);
     connection.send(new Out().raw(this.#connectBytes(args)).raw(requests).bytes());
-    await connection.until(() => connection.frames.length > 0, "a ConnectResponse");
+    await connection.until(() => connection.frames.length > 0);
     const frame = connection.frames.shift();
     if (frame === undefined) {
-      this.#showClosed(who, connection);
+      if (connection.closed) this.#showClosed(who, connection);
+      else this.#lines.push(`  ${who} ! no ConnectResponse`);
       return;
     }
     const connected = connectedOf(frame);
@@ -155,14 +159,14 @@ export class Player {
     const connection = this.#connection(who);
     if (action.kind === "drop") {
       connection.drop();
-      await connection.until(() => false, "its own close");
+      await connection.until(() => false);
       connection.closeShown = true;
     } else if (action.kind === "closed") {
       await this.#closed(who);
     } else if (action.kind === "expect") {
-      await connection.until(() => connection.frames.length >= action.frames, `${action.frames} frames`);
+      await connection.until(() => connection.frames.length >= action.frames, 30_000);
     } else if (action.kind === "text") {
-      await connection.until(() => false, "the end of the text");
+      if (!await connection.until(() => false)) this.#lines.push(`  ${who} ! still open`);
       this.#lines.push(`  ${who} < ${JSON.stringify(new TextDecoder().decode(connection.takeText()))}`);
       connection.closeShown = true;
     } else {
@@ -193,18 +197,23 @@ export class Player {
   /** Until every request has its reply, or the connection is closed. */
   async #replies(who: string, connection: RawConnection): Promise<void> {
     const waiting = this.#waiting.get(who) ?? [];
-    await connection.until(() => {
+    const replied = await connection.until(() => {
       const replies = connection.frames.filter((frame) => headOf(frame)?.xid !== -1);
       return replies.length >= waiting.length;
-    }, `${waiting.length} replies`);
+    });
+    if (replied) return;
+    this.#show(who, connection);
+    this.#lines.push(...waiting.splice(0).map((one) => `  ${who} ! no reply to ${one.name}`));
   }
 
   #show(who: string, connection: RawConnection): void {
     const waiting = this.#waiting.get(who) ?? [];
     for (const frame of connection.frames.splice(0)) {
-      const xid = headOf(frame)?.xid;
+      const { xid, err } = headOf(frame) ?? {};
       const index = waiting.findIndex((one) => one.xid === xid);
       const [found] = index < 0 ? [] : waiting.splice(index, 1);
+      // Whether this reply gets out before the close of its session is a matter of timing.
+      if (this.#masks.zxid && err === -112) continue;
       const text = replyText(frame, found?.name ?? "unexpected", found?.reply ?? "", this.#masks);
       this.#lines.push(`  ${who} < ${text}`);
     }
@@ -220,7 +229,11 @@ export class Player {
 
   async #closed(who: string): Promise<void> {
     const connection = this.#connection(who);
-    await connection.until(() => false, `the close of ${who}`);
+    if (!await connection.until(() => false)) {
+      this.#lines.push(`  ${who} ! still open`);
+      connection.drop();
+      connection.closeShown = true;
+    }
     this.#show(who, connection);
   }
 
@@ -230,7 +243,7 @@ export class Player {
       if (who === except || !connection.hasSession || connection.closeShown) continue;
       const isPing = (frame: Uint8Array): boolean => headOf(frame)?.xid === settleXid;
       connection.send(new Out().int(settleXid).int(11).frame());
-      await connection.until(() => connection.frames.some(isPing), `a ping reply on ${who}`);
+      await connection.until(() => connection.frames.some(isPing));
       const index = connection.frames.findIndex(isPing);
       if (index >= 0) connection.frames.splice(index, 1);
       this.#show(who, connection);

@@ -16,6 +16,8 @@ export interface Script {
   readonly name: string;
   /** Lines of zoo.cfg. */
   readonly config: readonly string[];
+  /** Why our server does not play it yet. */
+  readonly later: string | undefined;
   /** Java system properties. */
   readonly properties: Readonly<Record<string, string>>;
   readonly sections: readonly Section[];
@@ -33,6 +35,10 @@ export interface Step {
   readonly burst: boolean;
   /** The server must close the connection after the reply. */
   readonly thenClosed: boolean;
+  /** What it causes on other connections is shown by their next step, because its moment is not known. */
+  readonly quiet: boolean;
+  /** The zxids of its reply headers differ from run to run. */
+  readonly anyZxid: boolean;
   readonly action: Action;
 }
 
@@ -172,8 +178,8 @@ function request(verb: string, rest: string): Action {
   };
   if (verb === "multi" || verb === "multiRead") return done(multiTypes[verb], new Out().raw(multi(plain)), "M");
   if (verb === "op") {
-    const [type = "", hex = ""] = words(plain);
-    return done(Number(type), new Out().raw(bytesOfHex(hex)), "");
+    const [type = "", ...hex] = words(plain);
+    return done(Number(type), new Out().raw(bytesOfHex(hex.join(""))), "");
   }
   const out = new Out();
   record(out, verb, specOf(verb), words(plain));
@@ -195,24 +201,34 @@ function action(verb: string, rest: string): Action {
 
 function step(line: string): Step {
   if (line === "restart") {
-    return { line, who: "", burst: false, thenClosed: false, action: { kind: "restart" } };
+    return { line, who: "", burst: false, thenClosed: false, quiet: false, anyZxid: false, action: { kind: "restart" } };
   }
-  const parts = /^(\w+)([&!]?) (\w+)\s*(.*)$/s.exec(line);
+  const parts = /^(\w+)([&!~?]*) (\w+)\s*(.*)$/s.exec(line);
   if (parts === null) throw new Error(`not a step: ${line}`);
-  const [, who = "", mark, verb = "", rest = ""] = parts;
-  return { line, who, burst: mark === "&", thenClosed: mark === "!", action: action(verb, rest) };
+  const [, who = "", marks = "", verb = "", rest = ""] = parts;
+  return {
+    line,
+    who,
+    burst: marks.includes("&"),
+    thenClosed: marks.includes("!"),
+    quiet: marks.includes("~"),
+    anyZxid: marks.includes("?"),
+    action: action(verb, rest),
+  };
 }
 
 /** @throws {Error} naming the line that does not parse */
 export function parseScript(name: string, source: string): Script {
   const config: string[] = [];
   const properties: Record<string, string> = {};
+  let later: string | undefined;
   const sections: { title: string; steps: Step[] }[] = [];
   source.split("\n").forEach((raw, index) => {
     const line = raw.trim();
     const setting = /^(config|property) ([^=]+)=(.*)$/.exec(line);
     if (line === "" || line.startsWith("# ")) return;
-    if (setting?.[1] === "config") config.push(`${setting[2]}=${setting[3]}`);
+    if (line.startsWith("later ")) later = line.slice(6);
+    else if (setting?.[1] === "config") config.push(`${setting[2]}=${setting[3]}`);
     else if (setting !== null) properties[setting[2] ?? ""] = setting[3] ?? "";
     else if (line.startsWith("== ")) sections.push({ title: line.slice(3), steps: [] });
     else {
@@ -225,5 +241,5 @@ export function parseScript(name: string, source: string): Script {
       }
     }
   });
-  return { name, config, properties, sections };
+  return { name, config, later, properties, sections };
 }
