@@ -1,0 +1,14 @@
+/** Bounds of files, each with its reason. */
+
+/** Longest string or buffer taken from a file: far above any sensible jute.maxbuffer, far below memory. */
+export const FILE_FIELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Longest payload of a log entry: a multi or a closeSession may hold many fields. */
+export const ENTRY_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
+/** Zeros written ahead of the log at a time; blocks written before make fdatasync cheaper (performance-notes §3). */
+export const PREALLOC_STEP_BYTES = 4 * 1024 * 1024;
+/** Bytes that may wait for the disk in buffers outside the codec's regions: entries larger than a region. */
+export const JOURNAL_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
+/** Snapshots tried, newest first, before the start is refused (storage-format §7.4). */
+export const SNAPSHOTS_TRIED_MAX = 100;
+/** Files may be checked for torn tails by looking for good entries behind damage: checksummed bytes per file byte. */
+export const RESYNC_WORK_FACTOR = 8;

@@ -1,0 +1,179 @@
+/**
+ * Damage in a log: is it what a crash leaves of the last group, or loss (DESIGN decision 4)? Pure; the evidence is in the
+ * bytes from the damaged group (version 3) or entry (version 2) to the last byte that is not zero.
+ *
+ * Version 3: a group is durable before the next is written, so damage is a torn tail unless something behind it belongs to
+ * a later group. An entry's seed is the checksum stored in the entry before it: two entries that agree prove themselves.
+ * Places in groups and zxids tell which group they are of.
+ */
+import {
+  type Codec,
+  ENTRY_EXTRA_BYTES,
+  ENTRY_HEAD_BYTES,
+  entryChecksum,
+  entryLeft,
+  type ScanStop,
+} from "../../wasm/codec.ts";
+import { counterOf, epochOf, type Zxid } from "../base/zxid.ts";
+import { viewOf } from "../jute/writer.ts";
+import { TXN_HEADER_BYTES } from "../protocol/records.ts";
+import { RESYNC_WORK_FACTOR } from "./limits.ts";
+import { payloadZxid } from "./log_format.ts";
+
+/** Undefined: torn. Else why it is not. */
+export type Verdict = string | undefined;
+
+const END_BYTE = 0x42;
+const LENGTH_AT = 8;
+/** Groups of version 3 are no longer than a region of the writer, unless they are a single entry. */
+export const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+
+/** One look at the bytes as if an entry began at `at`. */
+interface Candidate {
+  readonly at: number;
+  readonly end: number;
+  readonly left: number;
+  readonly zxid: Zxid;
+}
+
+/**
+ * Version 2: `bytes` begin with the entry that is broken.
+ * @param stop why reading stopped there
+ */
+export function judgeTail2(codec: Codec, bytes: Uint8Array, stop: ScanStop): Verdict {
+  if (stop === "padding") return "data follows the padding";
+  if (stop === "length") return `the entry's length is ${lengthAt(bytes, 0)}`;
+  if (stop === "checksum") return "the entry's checksum is wrong";
+  if (stop === "endByte") {
+    const end = ENTRY_EXTRA_BYTES + lengthAt(bytes, 0);
+    if (bytes.length > end) return "data follows the entry that has no end byte";
+  }
+  const work = new Work(bytes.length);
+  for (let at = 1; at < bytes.length; at++) {
+    const found = candidateAt(bytes, at);
+    if (found === undefined || entryLeft(bytes, at) !== 0) continue;
+    if (!work.spend(found.end - at)) return "too much data follows to tell whether it is good";
+    const adler = codec.adler32(1, bytes, at + ENTRY_HEAD_BYTES, found.end - 1);
+    if (adler === entryChecksum(bytes, at)) return `a good entry follows at +${at}`;
+  }
+  return undefined;
+}
+
+/**
+ * Version 3: `bytes` begin with the first entry of the broken group.
+ * @param chain CRC of the entry before. @param lastZxid of the entry before; undefined at the start of the log
+ */
+export function judgeTail3(
+  codec: Codec,
+  bytes: Uint8Array,
+  chain: number,
+  lastZxid: Zxid | undefined,
+): Verdict {
+  const scan = codec.scanGroup3(bytes, 0, bytes.length, bytes.length, chain, 0);
+  if (scan.stop === "group") return "an entry is not the one that its group announced";
+  if (bytes.length > GROUP_BYTES_MAX && !isOneEntry(bytes)) {
+    return `${bytes.length} bytes follow, more than a group holds`;
+  }
+  const firstZxid = firstZxidOf(bytes, scan.entries, lastZxid);
+  const announced = bytes.length < 4 ? 0 : entryLeft(bytes, 0);
+  const group = { announced, firstZxid };
+  const verdict = findLaterPair(codec, bytes, scan.end, group);
+  if (verdict !== undefined) return verdict;
+  const last = lastEntry(bytes, scan.end, firstZxid);
+  if (last !== undefined && !belongs(last, group)) {
+    return `a later entry follows at +${last.at}`;
+  }
+  return undefined;
+}
+
+interface Group {
+  /** What its first entry says of its size; 0: that entry never reached the disk. */
+  readonly announced: number;
+  readonly firstZxid: Zxid | undefined;
+}
+
+/** Whether place and zxid fit: zxids are consecutive within an epoch. */
+function belongs(entry: Candidate, group: Group): boolean {
+  if (group.announced === 0) return true;
+  if (entry.left > group.announced) return false;
+  const first = group.firstZxid;
+  if (first === undefined || epochOf(first) !== epochOf(entry.zxid)) return entry.left < group.announced;
+  return group.announced - entry.left === counterOf(entry.zxid) - counterOf(first);
+}
+
+function findLaterPair(codec: Codec, bytes: Uint8Array, from: number, group: Group): Verdict {
+  const work = new Work(bytes.length);
+  for (let at = from; at < bytes.length;) {
+    const one = candidateAt(bytes, at);
+    const two = one === undefined ? undefined : candidateAt(bytes, one.end);
+    if (one === undefined || two === undefined || one.left === 0 || two.left === 0) {
+      at++;
+      continue;
+    }
+    if (!work.spend(two.end - two.at)) return "too much data follows to tell whether it is good";
+    const crc = codec.crc32(entryChecksum(bytes, at), bytes, two.at + LENGTH_AT, two.end - 1);
+    if (crc !== entryChecksum(bytes, two.at)) {
+      at++;
+      continue;
+    }
+    if (one.left === 1) return `a later group follows at +${two.at}`;
+    if (!belongs(two, group)) return `an entry of a later group follows at +${two.at}`;
+    if (two.left === 1 && two.end < bytes.length) return `data follows the group's end at +${two.end}`;
+    at = two.at;
+  }
+  return undefined;
+}
+
+/** An entry that ends with the data, however its seal is: the last write before the end. */
+function lastEntry(bytes: Uint8Array, from: number, firstZxid: Zxid | undefined): Candidate | undefined {
+  if (bytes[bytes.length - 1] !== END_BYTE || firstZxid === undefined) return undefined;
+  for (let at = from + 1; at + ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES <= bytes.length; at++) {
+    const found = candidateAt(bytes, at);
+    if (found === undefined || found.end !== bytes.length || found.left === 0) continue;
+    if (found.zxid >= firstZxid && epochOf(found.zxid) - epochOf(firstZxid) <= 1) return found;
+  }
+  return undefined;
+}
+
+function firstZxidOf(
+  bytes: Uint8Array,
+  goodEntries: number,
+  lastZxid: Zxid | undefined,
+): Zxid | undefined {
+  const first = goodEntries > 0 ? candidateAt(bytes, 0) : undefined;
+  if (first !== undefined) return first.zxid;
+  return lastZxid === undefined ? undefined : (lastZxid + 1) as Zxid;
+}
+
+function isOneEntry(bytes: Uint8Array): boolean {
+  return entryLeft(bytes, 0) === 1 && ENTRY_EXTRA_BYTES + lengthAt(bytes, 0) >= bytes.length;
+}
+
+function candidateAt(bytes: Uint8Array, at: number): Candidate | undefined {
+  const room = bytes.length - at - ENTRY_EXTRA_BYTES;
+  if (room < TXN_HEADER_BYTES) return undefined;
+  const length = lengthAt(bytes, at);
+  if (length < TXN_HEADER_BYTES || length > room) return undefined;
+  const end = at + ENTRY_EXTRA_BYTES + length;
+  if (bytes[end - 1] !== END_BYTE) return undefined;
+  const zxid = payloadZxid(bytes, at + ENTRY_HEAD_BYTES);
+  return { at, end, left: entryLeft(bytes, at), zxid };
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return at + LENGTH_AT + 4 > bytes.length ? 0 : viewOf(bytes).getInt32(at + LENGTH_AT);
+}
+
+/** Hostile bytes may look like many long entries: checksums over them are bounded. */
+class Work {
+  #left: number;
+
+  constructor(size: number) {
+    this.#left = size * RESYNC_WORK_FACTOR;
+  }
+
+  spend(bytes: number): boolean {
+    this.#left -= bytes;
+    return this.#left >= 0;
+  }
+}
