@@ -231,6 +231,12 @@ export class ClientConnection implements FrameSink, Watcher, ReadCaller {
     this.#net.end();
   }
 
+  /** The server stops: what was read is answered, nothing more is taken. */
+  stopReading(): void {
+    this.#isStopped = true;
+    this.#net.pause();
+  }
+
   /** For one that lingers: the time for the peer's FIN is over. */
   destroy(): void {
     this.#forget();
@@ -304,6 +310,7 @@ export class ClientConnection implements FrameSink, Watcher, ReadCaller {
     this.#isStopped = true;
     const answer = this.#replica.commands?.answer(word, extra);
     const send = (text: string): void => {
+      if (!this.isOpen) return;
       const w = new Writer();
       w.ustring(text);
       this.output.rawFrame(w.written().subarray(4));
@@ -335,6 +342,8 @@ export class ClientConnection implements FrameSink, Watcher, ReadCaller {
     const r = this.#reader.reset(bytes, start, end);
     const xid = r.int32(), type = r.int32();
     if (type === Op.auth) return this.#onAuth(r);
+    // Without SASL configured Apache closes at once (measured on 3.8.0 and 3.9.5; client-protocol §2.9 says otherwise).
+    if (type === Op.sasl) return this.close("SASL is not configured");
     // Behind a close of its session nothing is answered (client-protocol §2.5).
     if (this.session === undefined || this.session.closing) {
       this.#replica.stats.counters.staleRequests++;
@@ -366,7 +375,7 @@ export class ClientConnection implements FrameSink, Watcher, ReadCaller {
     }
     if (err !== Code.ok) output.dropBody();
     const isPing = type === Op.ping;
-    output.endReply(isPing ? Xid.ping : xid, type === Op.sasl ? 0 : this.#replica.db.lastZxid, err);
+    output.endReply(isPing ? Xid.ping : xid, this.#replica.db.lastZxid, err);
     this.#chunkReads++;
     this.#chunkLastOp = type;
     this.#chunkLastXid = xid;

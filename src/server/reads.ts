@@ -2,7 +2,7 @@
  * Requests that are answered from the local tree (client-protocol §3.1 kind R). Each writes its reply's body behind the
  * header that the connection has begun, and returns the result code; a body is dropped when the code is not OK.
  */
-import { utf8Decode, utf8DecodeRange } from "../base/host.ts";
+import { utf8DecodeRange } from "../base/host.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
@@ -70,11 +70,6 @@ export function read(
     case Op.setWatches:
     case Op.setWatches2:
       return setWatches(type, context, caller, r);
-    case Op.sasl:
-      // No SASL here: err 0 and a null token, as Apache without it answers.
-      r.bufferSpan();
-      w.int32(-1);
-      return Code.ok;
     default:
       return UNKNOWN_OPERATION;
   }
@@ -229,13 +224,12 @@ function checkOrRemoveWatches(
   caller: ReadCaller,
   r: Reader,
 ): number {
-  const length = r.bufferSpan();
-  if (length < 0) throw new JuteError("Cannot take a null path");
-  const path = utf8Decode(r.bytes.subarray(r.spanStart, r.pos));
+  const path = r.ustring();
   const watcherType = r.int32();
   if (watcherType < WatcherType.children || watcherType > WatcherType.persistentRecursive) {
     return Code.marshallingError;
   }
+  if (path === null) return Code.noWatcher;
   const found = type === Op.checkWatches
     ? watches.check(path, caller.watcher, watcherType)
     : watches.remove(path, caller.watcher, watcherType);

@@ -1,0 +1,35 @@
+/**
+ * Nodes of sessions that no longer exist: a start removes them without a txn, as Apache does (storage-format §6). They
+ * come from logs whose closeSession was applied to another tree than ours.
+ */
+import type { Log } from "../base/log.ts";
+import { utf8Encode } from "../base/host.ts";
+import { Op } from "../protocol/ops.ts";
+import { Writer } from "../jute/writer.ts";
+import { Applier } from "../txn/apply.ts";
+import type { Database } from "../txn/database.ts";
+
+export function removeOrphans(db: Database, log: Log): void {
+  const applier = new Applier(db);
+  applier.compareDigests = false;
+  for (const id of db.tree.ephemeralSessions()) {
+    if (db.sessions.has(id)) continue;
+    const paths = db.tree.ephemeralsOf(id);
+    log.warn("Removing the ephemerals of a session that does not exist", {
+      session: `0x${BigInt.asUintN(64, id).toString(16)}`,
+      count: paths.length,
+    });
+    const w = new Writer(256);
+    w.int64(id);
+    w.int32(0);
+    w.int64Number(db.lastZxid);
+    w.int64Number(0);
+    w.int32(Op.closeSession);
+    w.int32(paths.length);
+    for (const path of paths) {
+      const bytes = utf8Encode(path);
+      w.span(bytes, 0, bytes.length);
+    }
+    applier.apply(w.bytes, 0, w.pos);
+  }
+}

@@ -1,0 +1,214 @@
+/** A running standalone server: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
+import { createCodec } from "../../wasm/codec.ts";
+import type { Log } from "../base/log.ts";
+import { messageOf } from "../base/errors.ts";
+import { Prng } from "../base/random.ts";
+import type { Address, MonotonicMs, Runtime } from "../runtime.ts";
+import { AuthSchemes } from "../session/auth/schemes.ts";
+import { ConnectThrottle } from "../session/connect_throttle.ts";
+import { SessionIds } from "../session/ids.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
+import { parseIpPrefix } from "../tree/ip_match.ts";
+import { Acceptor } from "./acceptor.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import type { ServerOptions } from "./options.ts";
+import { removeOrphans } from "./orphans.ts";
+import { Replica } from "./replica.ts";
+import { ReplicaView } from "./server_view.ts";
+import { ServerStats } from "./stats.ts";
+import type { FourLetterCommandsFactory, ServerView } from "./view.ts";
+import type { ServerTxn } from "./server_txn.ts";
+
+export interface ServerHooks {
+  /** What `srvr` and others show. */
+  readonly version: string;
+  readonly commands?: FourLetterCommandsFactory;
+}
+
+export interface RunningServer {
+  /** The client port's; its port is the one in use. */
+  readonly address: Address;
+  readonly view: ServerView;
+  /** Settles with the reason when the server had to stop by itself: a disk that is full or fails. */
+  readonly failed: Promise<Error>;
+  /** Stops accepting, answers what is under way, syncs, and lets go of directory and port. */
+  stop(): Promise<void>;
+}
+
+/** How long an orderly end waits for connections to take their last bytes. */
+const STOP_LINGER_MS = 2000;
+
+/**
+ * Serves once it resolves.
+ * @throws {UsageError} a directory that cannot be used or is damaged, with what to do
+ * @throws {RuntimeError} BUSY (another server holds the directory), ADDRESS_IN_USE, ACCESS
+ */
+export async function startServer(
+  runtime: Runtime,
+  options: ServerOptions,
+  log: Log,
+  hooks: ServerHooks,
+): Promise<RunningServer> {
+  const server = new Server(runtime, options, log);
+  await server.start(hooks);
+  return server;
+}
+
+class Server implements RunningServer {
+  readonly failed: Promise<Error>;
+  readonly #runtime: Runtime;
+  readonly #options: ServerOptions;
+  readonly #log: Log;
+  readonly #stats = new ServerStats();
+  #fail: (error: Error) => void = () => {};
+  #storage: Storage<ServerTxn> | undefined;
+  #replica: Replica | undefined;
+  #view: ReplicaView | undefined;
+  #acceptor: Acceptor | undefined;
+  #housekeeping: Housekeeping | undefined;
+  #address: Address | undefined;
+  #stopping: Promise<void> | undefined;
+  #isDead = false;
+
+  constructor(runtime: Runtime, options: ServerOptions, log: Log) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#log = log;
+    this.failed = new Promise((resolve) => this.#fail = resolve);
+  }
+
+  get address(): Address {
+    return this.#address as Address;
+  }
+  get view(): ServerView {
+    return this.#view as ReplicaView;
+  }
+
+  async start(hooks: ServerHooks): Promise<void> {
+    const { clock, random } = this.#runtime;
+    const ids = new SessionIds(this.#options.serverId, clock.wallMs());
+    const storage = await openStorage<ServerTxn>(
+      { host: this.#runtime, log: this.#log },
+      createCodec(),
+      this.#options,
+      {
+        hashSeed: random.uint32(),
+        random: new Prng(random.uint32(), random.uint32()),
+        onSession: (id) => ids.observe(id),
+      },
+    );
+    this.#storage = storage;
+    try {
+      await this.#serve(storage, ids, hooks);
+    } catch (error) {
+      this.#housekeeping?.stop();
+      await storage.close().catch(() => {}); // the first failure is the one to tell
+      throw error;
+    }
+  }
+
+  async #serve(storage: Storage<ServerTxn>, ids: SessionIds, hooks: ServerHooks): Promise<void> {
+    const { clock, random, hash, net } = this.#runtime;
+    const options = this.#options, { db } = storage;
+    for (const id of db.sessions.keys()) ids.observe(id);
+    for (const id of db.tree.ephemeralSessions()) ids.observe(id);
+    removeOrphans(db, this.#log);
+    await storage.writeStartSnapshot();
+    const throttle = new ConnectThrottle({
+      tokens: options.connectionThrottleTokens,
+      fillTimeMs: options.connectionThrottleFillTimeMs,
+      fillCount: options.connectionThrottleFillCount,
+    }, random, clock.monotonicMs());
+    const replica = new Replica({
+      options,
+      clock,
+      log: this.#log,
+      db,
+      journal: storage.journal,
+      auth: new AuthSchemes({
+        hash,
+        digestEnabled: options.digestAuthEnabled,
+        digestAlgorithm: options.digestAlgorithm,
+        superDigest: options.superDigest,
+        isIpExpression: (text) => parseIpPrefix(text) !== undefined,
+      }),
+      ids,
+      throttle,
+      stats: this.#stats,
+      onSessionsChanged: () => this.#housekeeping?.sessionsChanged(),
+      onGroupApplied: (txns) => storage.onApplied(txns),
+      onFatal: (error) => this.#die(error),
+    });
+    this.#replica = replica;
+    const view = new ReplicaView(replica, () => throttle.dropChance);
+    this.#view = view;
+    if (hooks.commands !== undefined) replica.commands = hooks.commands(view);
+    const housekeeping = new Housekeeping(replica);
+    this.#housekeeping = housekeeping;
+    replica.onSessionless = () => housekeeping.sessionlessChanged();
+    const acceptor = new Acceptor(net, replica);
+    this.#acceptor = acceptor;
+    this.#address = await acceptor.listen();
+    view.clientPort = this.#address.port;
+    housekeeping.start();
+    storage.startAutopurge();
+    view.serving = true;
+  }
+
+  /** Nothing that is not on the disk is acknowledged: every client loses its connection and asks another server. */
+  #die(error: unknown): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    const reason = error instanceof Error ? error : new Error(String(error));
+    this.#log.error("Server stops", { error: messageOf(error) });
+    this.#housekeeping?.stop();
+    if (this.#view !== undefined) this.#view.serving = false;
+    for (const connection of [...(this.#replica?.connections ?? [])]) {
+      connection.close("Server failed");
+    }
+    void this.#release().then(() => this.#fail(reason));
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#isDead) return;
+    const replica = this.#replica as Replica;
+    replica.isStopping = true;
+    (this.#view as ReplicaView).serving = false;
+    this.#housekeeping?.stop();
+    await this.#acceptor?.close();
+    for (const connection of replica.connections) connection.stopReading();
+    await this.#storage?.journal.drain();
+    for (const connection of [...replica.connections]) connection.endAfterFlush();
+    await this.#lingerOut(replica);
+    await this.#release();
+  }
+
+  /** Waits for the last bytes to leave, but not for ever. */
+  #lingerOut(replica: Replica): Promise<void> {
+    const { clock } = this.#runtime;
+    const untilMs = clock.monotonicMs() + STOP_LINGER_MS;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const now = clock.monotonicMs();
+        for (const connection of [...replica.lingering]) {
+          if (connection.output.pendingBytes === 0 || now >= untilMs) connection.destroy();
+        }
+        if (replica.lingering.size === 0) return resolve();
+        clock.wakeAt((now + 5) as MonotonicMs, look);
+      };
+      look();
+    });
+  }
+
+  async #release(): Promise<void> {
+    await this.#acceptor?.close().catch((error: unknown) => {
+      this.#log.warn("Cannot close the client port", { error: messageOf(error) });
+    });
+    await this.#storage?.close();
+  }
+}
