@@ -41,7 +41,12 @@ export function loadNode(
   const stat = readStoredStat(r);
   const owner = storedOwner(stat);
   if (owner !== 0n && kindOf(owner) === undefined) {
-    refuse(r, pathStart, pathEnd, `its owner 0x${BigInt.asUintN(64, owner).toString(16)} has an unknown type`);
+    refuse(
+      r,
+      pathStart,
+      pathEnd,
+      `its owner 0x${BigInt.asUintN(64, owner).toString(16)} has an unknown type`,
+    );
   }
   const id = placeOf(nodes, r, pathStart, pathEnd);
   nodes.storeData(id, dataLength < 0 ? null : r.bytes, dataStart, dataEnd);

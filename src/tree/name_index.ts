@@ -5,7 +5,8 @@
  */
 const TABLES_SHIFT = 22;
 const TABLES = 1 << (32 - TABLES_SHIFT);
-const FIRST_SLOTS = 8;
+/** Large enough that a growing tree is not slowed by a thousand small tables that grow at about the same time. */
+const FIRST_SLOTS = 64;
 const EMPTY_TABLE = new Int32Array(0);
 
 /** Hash of a parent id and the name's bytes. */

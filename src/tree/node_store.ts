@@ -108,7 +108,9 @@ export class NodeStore {
   #isNamed(id: number, parent: number, bytes: Uint8Array, start: number, end: number): boolean {
     const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
     const base = (id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT;
-    if (page[base + L.PARENT] !== parent || page[base + L.NAME_LENGTH] !== end - start) return false;
+    if (page[base + L.PARENT] !== parent || page[base + L.NAME_LENGTH] !== end - start) {
+      return false;
+    }
     const ref = page[base + L.NAME_REF] as number;
     const names = this.arena.segmentOf(ref);
     let at = this.arena.offsetOf(ref);
@@ -167,9 +169,12 @@ export class NodeStore {
   /** Takes out a znode without children and frees its name and data. */
   destroy(id: number): void {
     const page = this.pageOf(id), base = this.baseOf(id);
-    invariant(id !== ROOT && page[base + L.FIRST_CHILD] === -1, "A removed znode is a leaf", { id });
+    invariant(id !== ROOT && page[base + L.FIRST_CHILD] === -1, "A removed znode is a leaf", {
+      id,
+    });
     const parent = page[base + L.PARENT] as number;
-    const next = page[base + L.NEXT_SIBLING] as number, prev = page[base + L.PREV_SIBLING] as number;
+    const next = page[base + L.NEXT_SIBLING] as number,
+      prev = page[base + L.PREV_SIBLING] as number;
     if (prev >= 0) this.setWord(prev, L.NEXT_SIBLING, next);
     else this.setWord(parent, L.FIRST_CHILD, next);
     if (next >= 0) this.setWord(next, L.PREV_SIBLING, prev);

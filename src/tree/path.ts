@@ -42,7 +42,9 @@ function isForbiddenUnit(unit: number): boolean {
 }
 
 function forbiddenUnit(unit: number, at: number): string {
-  return `Path has the forbidden character U+${unit.toString(16).toUpperCase().padStart(4, "0")} at ${at}`;
+  return `Path has the forbidden character U+${
+    unit.toString(16).toUpperCase().padStart(4, "0")
+  } at ${at}`;
 }
 
 /** The parent of a valid path; "/" for children of the root and for the root itself. */

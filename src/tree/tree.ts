@@ -56,7 +56,7 @@ export class Tree extends TreeView {
   // ------------------------------------------------------------------------------------ changes
 
   /**
-   * A new znode; the parent's cversion and pzxid are `touchParent`'s.
+   * A new znode under a name that is free; the parent's cversion and pzxid are `touchParent`'s.
    * @param data copied; @param crc over path and data when the caller knows it, else -1
    */
   insert(

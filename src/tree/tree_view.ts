@@ -34,10 +34,11 @@ export class TreeView {
 
   // ------------------------------------------------------------------------------------ totals
 
+  /** With the root once; Apache's figures are one more, since it holds the root as "" and as "/". */
   get nodeCount(): number {
     return this.nodes.live;
   }
-  /** Bytes of all paths and data. */
+  /** Bytes of all paths and data; Apache's figure is one more, for "/". */
   get approximateDataBytes(): number {
     return this.dataBytes;
   }

@@ -21,7 +21,10 @@ test("records come depth first, parents before children, each once", () => {
   const tree = newTree();
   for (const path of ["/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/f"]) put(tree, path);
   const paths = pathsIn(snapshotOf(tree));
-  assert.deepEqual([...paths].sort(), [...SYSTEM, "/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/f"].sort());
+  assert.deepEqual(
+    [...paths].sort(),
+    [...SYSTEM, "/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/f"].sort(),
+  );
   paths.forEach((path, i) => {
     if (path === "") return assert.equal(i, 0);
     const parent = parentOf(path) === "/" ? "" : parentOf(path);

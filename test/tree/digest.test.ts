@@ -78,7 +78,18 @@ test("the prepare stage's figures are the tree's, with the CRC given or not", ()
   for (const known of [-1, crc]) {
     const target = known < 0 ? emulate : newTree({ emulate353: true });
     const id = target.insert(
-      target.root, path, 1, path.length, data, 0, data.length, -1, owner, zxid, time, known,
+      target.root,
+      path,
+      1,
+      path.length,
+      data,
+      0,
+      data.length,
+      -1,
+      owner,
+      zxid,
+      time,
+      known,
     );
     assert.equal(target.nodeDigest(id), digest);
     assert.equal(target.crcPathData(id), crc);

@@ -129,7 +129,10 @@ test("a record cut anywhere changes nothing, and loads when the rest has come", 
   assert.deepEqual(pathsIn(snapshotOf(tree)).sort(), pathsIn(bytes).sort());
 });
 
-function record(path: string | null, change: (w: Writer, statAt: number) => void = () => {}): Uint8Array {
+function record(
+  path: string | null,
+  change: (w: Writer, statAt: number) => void = () => {},
+): Uint8Array {
   const w = new Writer();
   w.ustring(path);
   w.buffer(new Uint8Array(0));

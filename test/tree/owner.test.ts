@@ -43,7 +43,9 @@ test("a TTL goes into an owner and back within its limits", () => {
       assert.equal(ownerKind(owner, options), OwnerKind.ttl);
       assert.equal(ttlOf(owner), ttl);
     }
-    for (const ttl of [0, -100, 0x100_0000_0000, 1.5]) assert.equal(ttlOwner(ttl, options), undefined);
+    for (const ttl of [0, -100, 0x100_0000_0000, 1.5]) {
+      assert.equal(ttlOwner(ttl, options), undefined);
+    }
   }
   assert.equal(ttlOwner(1000, extended), i64(0xff000000000003e8n));
   assert.equal(ttlOwner(1000, emulating), i64(0x80000000000003e8n));

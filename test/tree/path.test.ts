@@ -7,7 +7,20 @@ import { isSpecialPath, nameOf, parentOf, pathProblem } from "../../src/tree/pat
 const unit = (code: number) => `/a${String.fromCharCode(code)}b`;
 
 test("good paths have no problem", () => {
-  const good = ["/", "/a", "/a/b", "/.a", "/..a", "/a.", "/a..", "/...", "/.../a", "/a b", "/ ", "/a/.b"];
+  const good = [
+    "/",
+    "/a",
+    "/a/b",
+    "/.a",
+    "/..a",
+    "/a.",
+    "/a..",
+    "/...",
+    "/.../a",
+    "/a b",
+    "/ ",
+    "/a/.b",
+  ];
   for (const path of good) assert.equal(pathProblem(path), undefined, path);
   for (const code of [0x20, 0x7e, 0xa0, 0xd7ff, 0xf900, 0xffef]) {
     assert.equal(pathProblem(unit(code)), undefined, code.toString(16));

@@ -178,7 +178,10 @@ test("after a load the quotas are found again and counted anew", () => {
   quotas.rebuild();
   assert.equal(usage("/q"), "count=1,bytes=3");
   assert.equal(quotas.check("/q/a", 1, 0, true), "countRefused");
-  assert.deepEqual([...quotas.entries()].map((entry) => [entry.path, entry.usage?.bytes]), [["/q", 3]]);
+  assert.deepEqual([...quotas.entries()].map((entry) => [entry.path, entry.usage?.bytes]), [[
+    "/q",
+    3,
+  ]]);
 });
 
 test("a quota over /zookeeper counts quota nodes themselves once", () => {

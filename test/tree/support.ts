@@ -28,7 +28,11 @@ export interface Given {
 
 export function bytesOf(data: Uint8Array | string | null | undefined): Uint8Array | null {
   if (data === null) return null;
-  return data === undefined ? new Uint8Array(0) : typeof data === "string" ? utf8Encode(data) : data;
+  return data === undefined
+    ? new Uint8Array(0)
+    : typeof data === "string"
+    ? utf8Encode(data)
+    : data;
 }
 
 /** Inserts a node and touches its parent as the apply stage does. */
@@ -61,7 +65,12 @@ export function drop(tree: Tree, path: string, zxid = 1): void {
   tree.raisePzxid(parent, zx(zxid));
 }
 
-export function setData(tree: Tree, path: string, data: Uint8Array | string | null, zxid = 1): void {
+export function setData(
+  tree: Tree,
+  path: string,
+  data: Uint8Array | string | null,
+  zxid = 1,
+): void {
   const id = tree.findPath(path), bytes = bytesOf(data);
   tree.setData(id, bytes, 0, bytes?.length ?? 0, tree.version(id) + 1, zx(zxid), 0, -1);
 }
@@ -95,7 +104,7 @@ export function snapshotOf(tree: Tree, czxidMax = Number.MAX_SAFE_INTEGER): Uint
 
 export function loadInto(tree: Tree, bytes: Uint8Array, acls?: Tree["acls"]): void {
   tree.clear();
-  if (acls !== undefined) for (const [id, list] of acls.entries()) tree.acls.load(id, list);
+  if (acls !== undefined) { for (const [id, list] of acls.entries()) tree.acls.load(id, list); }
   const r = new Reader().reset(bytes, 0, bytes.length);
   while (tree.load(r));
   tree.finishLoad();

@@ -16,8 +16,17 @@ test("a new tree holds the preset nodes as clients of Apache see them", () => {
   assert.deepEqual(childrenOf(tree, "/"), ["zookeeper"]);
   assert.deepEqual(childrenOf(tree, "/zookeeper"), ["config", "quota"]);
   const zero = {
-    czxid: 0, mzxid: 0, ctime: 0, mtime: 0, version: 0, cversion: 0, aversion: 0,
-    ephemeralOwner: 0n, dataLength: 0, numChildren: 0, pzxid: 0,
+    czxid: 0,
+    mzxid: 0,
+    ctime: 0,
+    mtime: 0,
+    version: 0,
+    cversion: 0,
+    aversion: 0,
+    ephemeralOwner: 0n,
+    dataLength: 0,
+    numChildren: 0,
+    pzxid: 0,
   };
   assert.deepEqual(statOf(tree, "/"), { ...zero, cversion: -1, numChildren: 1 });
   assert.deepEqual(statOf(tree, "/zookeeper"), { ...zero, cversion: -2, numChildren: 2 });
@@ -48,10 +57,23 @@ test("paths are found by their bytes; malformed ones are nowhere", () => {
 test("a created node's stat, and its parent's (client-protocol §11 cases 47 to 51)", () => {
   const tree = newTree();
   put(tree, "/p", { zxid: 5, time: 100 });
-  put(tree, "/p/c", { zxid: 0x2_0000_0006, time: 1_700_000_000_000, owner: -0x1234_5678_9abc_def0n, data: "xyz" });
+  put(tree, "/p/c", {
+    zxid: 0x2_0000_0006,
+    time: 1_700_000_000_000,
+    owner: -0x1234_5678_9abc_def0n,
+    data: "xyz",
+  });
   assert.deepEqual(statOf(tree, "/p/c"), {
-    czxid: 0x2_0000_0006, mzxid: 0x2_0000_0006, ctime: 1_700_000_000_000, mtime: 1_700_000_000_000,
-    version: 0, cversion: 0, aversion: 0, ephemeralOwner: -0x1234_5678_9abc_def0n, dataLength: 3, numChildren: 0,
+    czxid: 0x2_0000_0006,
+    mzxid: 0x2_0000_0006,
+    ctime: 1_700_000_000_000,
+    mtime: 1_700_000_000_000,
+    version: 0,
+    cversion: 0,
+    aversion: 0,
+    ephemeralOwner: -0x1234_5678_9abc_def0n,
+    dataLength: 3,
+    numChildren: 0,
     pzxid: 0x2_0000_0006,
   });
   const parent = statOf(tree, "/p");
@@ -102,7 +124,11 @@ test("setData changes data, version, mzxid, mtime and nothing else; versions wra
   const before = statOf(tree, "/a"), longer = utf8Encode("..much longer than it was..");
   tree.setData(id, longer, 2, longer.length - 2, -0x8000_0000, zx(9), 8, -1);
   assert.deepEqual(statOf(tree, "/a"), {
-    ...before, version: -0x8000_0000, mzxid: 9, mtime: 8, dataLength: longer.length - 4,
+    ...before,
+    version: -0x8000_0000,
+    mzxid: 9,
+    mtime: 8,
+    dataLength: longer.length - 4,
   });
   assert.equal(dataOf(tree, "/a"), "much longer than it was");
   const data = utf8Encode("silent"), stat = statOf(tree, "/a");
@@ -134,7 +160,10 @@ test("children are written as a vector of names", () => {
   tree.writeChildNames(tree.root, w);
   const names = vector(ustring).read(new Reader().reset(w.bytes, 0, w.pos));
   assert.deepEqual(names?.sort(), [
-    "a", "a much longer name than the others have", "zookeeper", "ü",
+    "a",
+    "a much longer name than the others have",
+    "zookeeper",
+    "ü",
   ]);
 });
 
@@ -177,7 +206,8 @@ test("clients see no owner on containers and TTL nodes; the stored one is kept",
   const tree = newTree();
   const ttl = ttlOwner(1000, tree.options);
   assert.ok(ttl !== undefined);
-  const container = put(tree, "/c", { owner: CONTAINER_OWNER }), timed = put(tree, "/t", { owner: ttl });
+  const container = put(tree, "/c", { owner: CONTAINER_OWNER }),
+    timed = put(tree, "/t", { owner: ttl });
   assert.equal(statOf(tree, "/c").ephemeralOwner, 0n);
   assert.equal(statOf(tree, "/t").ephemeralOwner, 0n);
   assert.deepEqual([tree.owner(container), tree.owner(timed)], [CONTAINER_OWNER, ttl]);

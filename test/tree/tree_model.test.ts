@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { utf8Encode } from "../../src/base/host.ts";
 import { Writer } from "../../src/jute/writer.ts";
-import { CONTAINER_OWNER, ownerKind, OwnerKind, ttlOwner } from "../../src/tree/owner.ts";
+import { CONTAINER_OWNER, OwnerKind, ownerKind, ttlOwner } from "../../src/tree/owner.ts";
 import { nameOf, parentOf } from "../../src/tree/path.ts";
 import type { Tree } from "../../src/tree/tree.ts";
 import { plainCrc32 } from "../../wasm/checksums.ts";
@@ -31,8 +31,18 @@ const TTL_OWNER = ttlOwner(500, options) ?? 0n;
 
 function modelNode(fields: Partial<Model>): Model {
   return {
-    data: new Uint8Array(0), acl: -1, owner: 0n, czxid: 0, mzxid: 0, pzxid: 0, ctime: 0, mtime: 0,
-    version: 0, cversion: 0, aversion: 0, ...fields,
+    data: new Uint8Array(0),
+    acl: -1,
+    owner: 0n,
+    czxid: 0,
+    mzxid: 0,
+    pzxid: 0,
+    ctime: 0,
+    mtime: 0,
+    version: 0,
+    cversion: 0,
+    aversion: 0,
+    ...fields,
   };
 }
 
@@ -73,10 +83,17 @@ function compare(tree: Tree, nodes: Nodes): void {
     const kind = ownerKind(node.owner, options);
     assert.equal(tree.pathOf(id), path);
     assert.deepEqual(statOf(tree, path), {
-      czxid: node.czxid, mzxid: node.mzxid, ctime: node.ctime, mtime: node.mtime,
-      version: node.version, cversion: 2 * node.cversion - children.length,
-      aversion: node.aversion, ephemeralOwner: kind === OwnerKind.ephemeral ? node.owner : 0n,
-      dataLength: node.data?.length ?? 0, numChildren: children.length, pzxid: node.pzxid,
+      czxid: node.czxid,
+      mzxid: node.mzxid,
+      ctime: node.ctime,
+      mtime: node.mtime,
+      version: node.version,
+      cversion: 2 * node.cversion - children.length,
+      aversion: node.aversion,
+      ephemeralOwner: kind === OwnerKind.ephemeral ? node.owner : 0n,
+      dataLength: node.data?.length ?? 0,
+      numChildren: children.length,
+      pzxid: node.pzxid,
     });
     assert.deepEqual(tree.copyData(id), node.data);
     assert.deepEqual(childrenOf(tree, path), children);
@@ -102,7 +119,14 @@ function compare(tree: Tree, nodes: Nodes): void {
 }
 
 type Step =
-  | { kind: "create"; at: number; name: string; data: Uint8Array | null; owner: bigint; acl: number }
+  | {
+    kind: "create";
+    at: number;
+    name: string;
+    data: Uint8Array | null;
+    owner: bigint;
+    acl: number;
+  }
   | { kind: "remove"; at: number }
   | { kind: "setData"; at: number; data: Uint8Array | null; isSilent: boolean }
   | { kind: "setAcl"; at: number; acl: number };
@@ -116,13 +140,27 @@ const at = fc.nat(1000);
 const acl = fc.integer({ min: -1, max: 6 }).filter((id) => id !== 0);
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.record({
-      kind: fc.constant("create" as const), at, data, acl,
-      name: fc.oneof(fc.constantFrom("a", "b", "c", "é", "quota"), fc.string({ minLength: 1 })),
-      owner: fc.constantFrom(0n, 0n, 0n, 5n, -0x1000_0000_0000_0001n, CONTAINER_OWNER, TTL_OWNER),
-    }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant("create" as const),
+        at,
+        data,
+        acl,
+        name: fc.oneof(fc.constantFrom("a", "b", "c", "é", "quota"), fc.string({ minLength: 1 })),
+        owner: fc.constantFrom(0n, 0n, 0n, 5n, -0x1000_0000_0000_0001n, CONTAINER_OWNER, TTL_OWNER),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant("remove" as const), at }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("setData" as const), at, data, isSilent: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("setData" as const),
+        at,
+        data,
+        isSilent: fc.boolean(),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("setAcl" as const), at, acl }) },
   ),
   { minLength: 5, maxLength: 60, size: "max" },
@@ -136,13 +174,33 @@ function run(tree: Tree, nodes: Nodes, step: Step, zxid: number): void {
     if (step.name.includes("/") || nodes.has(child)) return;
     const name = utf8Encode(`..${step.name}.`), held = bytesOf(step.data);
     tree.insert(
-      id, name, 2, name.length - 1, held, 0, held?.length ?? 0, step.acl, step.owner, zx(zxid), time, -1,
+      id,
+      name,
+      2,
+      name.length - 1,
+      held,
+      0,
+      held?.length ?? 0,
+      step.acl,
+      step.owner,
+      zx(zxid),
+      time,
+      -1,
     );
     tree.touchParent(id, tree.storedCversion(id) + 1, zx(zxid));
-    nodes.set(child, modelNode({
-      data: held, acl: step.acl, owner: step.owner, czxid: zxid, mzxid: zxid, pzxid: zxid,
-      ctime: time, mtime: time,
-    }));
+    nodes.set(
+      child,
+      modelNode({
+        data: held,
+        acl: step.acl,
+        owner: step.owner,
+        czxid: zxid,
+        mzxid: zxid,
+        pzxid: zxid,
+        ctime: time,
+        mtime: time,
+      }),
+    );
     node.cversion++;
     node.pzxid = zxid;
   } else if (step.kind === "remove") {
