@@ -64,18 +64,27 @@ export function javaArgs(
   return [...(jvm === "quick" ? quickJvm : ["-Xmx1g"]), ...defines, "-cp", apacheClassPath(version)];
 }
 
+/** The command line of a standalone server; writes zoo.cfg into `work`. */
+export function apacheCommand(
+  options: ApacheOptions,
+  work: string,
+  dataDir: string,
+): [command: string, ...args: string[]] {
+  const config = options.config ?? ["tickTime=2000", "4lw.commands.whitelist=*"];
+  const file = join(work, "zoo.cfg");
+  const own = [`dataDir=${dataDir}`, `clientPort=${options.port}`, "clientPortAddress=127.0.0.1"];
+  writeFileSync(file, [...own, ...config].join("\n") + "\n");
+  const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+  return ["java", ...javaArgs(options.version, options.properties ?? {}, options.jvm), main, file];
+}
+
 /** Starts a standalone server and waits until it serves. @throws {Error} with its log */
 export async function startApache(options: ApacheOptions): Promise<ApacheServer> {
   const work = mkdtempSync(join(tmpdir(), "menagerie-apache-"));
   const dataDir = options.dataDir ?? join(work, "data");
   mkdirSync(dataDir, { recursive: true });
-  const config = options.config ?? ["tickTime=2000", "4lw.commands.whitelist=*"];
-  const file = join(work, "zoo.cfg");
-  const lines = [`dataDir=${dataDir}`, `clientPort=${options.port}`, "clientPortAddress=127.0.0.1", ...config];
-  writeFileSync(file, lines.join("\n") + "\n");
-  const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
-  const args = [...javaArgs(options.version, options.properties ?? {}, options.jvm), main, file];
-  const server = startProcess("java", args);
+  const [command, ...args] = apacheCommand(options, work, dataDir);
+  const server = startProcess(command, args);
   await untilServing(server, options.port, `Apache ${options.version}`);
   return {
     version: options.version,

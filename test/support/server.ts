@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { startApache } from "../interop/apache.ts";
+import { apacheCommand } from "../interop/apache.ts";
 import { type ServerProcess, startProcess, untilServing } from "./child.ts";
 import { freePort } from "./ports.ts";
 import { projectRoot } from "./root.ts";
@@ -51,21 +51,24 @@ export function menagerieCommand(): [command: string, ...args: string[]] {
   return [process.execPath, join(root, "dist/src/main.js")];
 }
 
-async function startMenagerie(
+/** The command line of the server under test; writes its zoo.cfg into `work`. */
+export function serverCommand(
   options: ServerOptions,
   port: number,
   work: string,
   dataDir: string,
-): Promise<ServerProcess> {
+): [command: string, ...args: string[]] {
+  const reference = process.env["MENAGERIE_REFERENCE"];
+  if (reference === "3.8.0" || reference === "3.9.5") {
+    return apacheCommand({ ...options, version: reference, port }, work, dataDir);
+  }
+  if (reference !== undefined) throw new Error(`no Apache ${reference} here`);
   const config = options.config ?? ["tickTime=2000", "4lw.commands.whitelist=*"];
   const properties = Object.entries(options.properties ?? {}).map(([key, value]) => `${key}=${value}`);
   const file = join(work, "zoo.cfg");
-  const lines = [`dataDir=${dataDir}`, `clientPort=${port}`, "clientPortAddress=127.0.0.1"];
-  writeFileSync(file, [...lines, ...config, ...properties].join("\n") + "\n");
-  const [command, ...args] = menagerieCommand();
-  const server = startProcess(command, [...args, "server", file]);
-  await untilServing(server, port, "Menagerie");
-  return server;
+  const own = [`dataDir=${dataDir}`, `clientPort=${port}`, "clientPortAddress=127.0.0.1"];
+  writeFileSync(file, [...own, ...config, ...properties].join("\n") + "\n");
+  return [...menagerieCommand(), "server", file];
 }
 
 /** Starts the server under test and waits until it serves. @throws {Error} with its log */
@@ -74,11 +77,11 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const work = mkdtempSync(join(tmpdir(), "menagerie-test-"));
   const dataDir = options.dataDir ?? join(work, "data");
   mkdirSync(dataDir, { recursive: true });
-  const reference = process.env["MENAGERIE_REFERENCE"];
+  const [command, ...args] = serverCommand(options, port, work, dataDir);
   const start = async (): Promise<ServerProcess> => {
-    if (reference === undefined) return await startMenagerie(options, port, work, dataDir);
-    if (reference !== "3.8.0" && reference !== "3.9.5") throw new Error(`no Apache ${reference} here`);
-    return (await startApache({ ...options, version: reference, port, dataDir })).process;
+    const started = startProcess(command, args);
+    await untilServing(started, port, serverName());
+    return started;
   };
   let server = await start();
   return {
