@@ -37,7 +37,7 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
   };
   try {
     for (const folder of areSeparate ? [snapshots, logs] : [snapshots]) {
-      await withWords(folder, () => fs.mkdir(folder));
+      await withWords(folder, () => makeFolder(fs, folder));
     }
     for (const dir of areSeparate ? [dataDir, dataLogDir] : [dataDir]) {
       locks.push(await withWords(dir, () => fs.lock(dir)));
@@ -48,6 +48,19 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
     throw error;
   }
   return { dataDir, dataLogDir, snapshots, logs, areSeparate, release };
+}
+
+/** With the names on the disk: of every level that was missing. */
+async function makeFolder(fs: Fs, folder: string): Promise<void> {
+  const parents: string[] = [];
+  for (let at = folder; await fs.stat(at) === undefined;) {
+    const parent = fs.join(at, "..");
+    if (parent === at) break;
+    parents.push(parent);
+    at = parent;
+  }
+  await fs.mkdir(folder);
+  for (const parent of parents) await fs.syncDir(parent);
 }
 
 async function requireFolder(fs: Fs, folder: string): Promise<void> {

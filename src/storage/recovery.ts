@@ -6,6 +6,7 @@ import type { Codec } from "../../wasm/codec.ts";
 import { CorruptionError, messageOf, UsageError } from "../base/errors.ts";
 import { unreachable } from "../base/invariant.ts";
 import { formatZxid, type Zxid, ZXID_NONE } from "../base/zxid.ts";
+import type { AclOptions } from "../tree/acl.ts";
 import { Database } from "../txn/database.ts";
 import {
   type Directories,
@@ -39,6 +40,11 @@ export interface StorageOptions extends DirectoryOptions {
   readonly digestEnabled: boolean;
   readonly extendedTypes: boolean;
   readonly emulate353TtlNodes: boolean;
+  /** For the database's tree. */
+  readonly acl?: AclOptions;
+  readonly hashSeed?: number;
+  /** Every session that the snapshot or a record names, also those closed since. */
+  readonly onSession?: (id: bigint) => void;
 }
 
 export interface RecoveryReport {
@@ -152,6 +158,8 @@ class Recovery {
       digest: options.digestEnabled,
       extendedTypes: options.extendedTypes,
       emulate353: options.emulate353TtlNodes,
+      ...(options.acl === undefined ? {} : { acl: options.acl }),
+      ...(options.hashSeed === undefined ? {} : { hashSeed: options.hashSeed }),
     });
   }
 
@@ -217,6 +225,7 @@ class Recovery {
       case "replayFromEmpty":
         return replayLogs(this.#context, this.#codec, dirs.logs, logs, this.#db, loaded?.digest, {
           allowsFirstGap: decision === "replayFromEmpty",
+          onSession: this.#options.onSession,
         });
       case "create":
         if (logs.length === 0) return undefined;

@@ -27,6 +27,8 @@ export interface ReplayReport {
 export interface ReplayOptions {
   /** The logs need not begin right behind the database: data of before 3.5.3, trusted by the operator. */
   readonly allowsFirstGap: boolean;
+  /** A record opened or closed a session. */
+  readonly onSession?: ((id: bigint) => void) | undefined;
 }
 
 /** @throws {CorruptionError} damage, a gap, a record that is no txn. @throws {RuntimeError} */
@@ -88,6 +90,7 @@ class Replay {
     this.#options = options;
     this.#applier = new Applier(db, {
       onDigestMismatch: (zxid, expected, actual) => this.#mismatch(zxid, expected, actual),
+      onSession: (id) => options.onSession?.(id),
     });
     this.#aim(digest);
   }
