@@ -2,22 +2,20 @@
 import { createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
-import { Prng } from "../base/random.ts";
 import type { Address, MonotonicMs, Runtime } from "../runtime.ts";
 import { AuthSchemes } from "../session/auth/schemes.ts";
 import { ConnectThrottle } from "../session/connect_throttle.ts";
 import { SessionIds } from "../session/ids.ts";
-import { openStorage, type Storage } from "../storage/storage.ts";
 import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { ServerOptions } from "./options.ts";
+import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
 import { Replica } from "./replica.ts";
 import { ReplicaView } from "./server_view.ts";
 import { ServerStats } from "./stats.ts";
 import type { FourLetterCommandsFactory, ServerView } from "./view.ts";
-import type { ServerTxn } from "./server_txn.ts";
 
 export interface ServerHooks {
   /** What `srvr` and others show. */
@@ -61,7 +59,7 @@ class Server implements RunningServer {
   readonly #log: Log;
   readonly #stats = new ServerStats();
   #fail: (error: Error) => void = () => {};
-  #storage: Storage<ServerTxn> | undefined;
+  #storage: Persistence | undefined;
   #replica: Replica | undefined;
   #view: ReplicaView | undefined;
   #acceptor: Acceptor | undefined;
@@ -85,17 +83,14 @@ class Server implements RunningServer {
   }
 
   async start(hooks: ServerHooks): Promise<void> {
-    const { clock, random } = this.#runtime;
+    const { clock } = this.#runtime;
     const ids = new SessionIds(this.#options.serverId, clock.wallMs());
-    const storage = await openStorage<ServerTxn>(
+    const storage = await Persistence.open(
       { host: this.#runtime, log: this.#log },
       createCodec(),
       this.#options,
-      {
-        hashSeed: random.uint32(),
-        random: new Prng(random.uint32(), random.uint32()),
-        onSession: (id) => ids.observe(id),
-      },
+      this.#stats,
+      (id) => ids.observe(id),
     );
     this.#storage = storage;
     try {
@@ -107,7 +102,7 @@ class Server implements RunningServer {
     }
   }
 
-  async #serve(storage: Storage<ServerTxn>, ids: SessionIds, hooks: ServerHooks): Promise<void> {
+  async #serve(storage: Persistence, ids: SessionIds, hooks: ServerHooks): Promise<void> {
     const { clock, random, hash, net } = this.#runtime;
     const options = this.#options, { db } = storage;
     for (const id of db.sessions.keys()) ids.observe(id);

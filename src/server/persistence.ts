@@ -1,0 +1,124 @@
+/** What lies under a server: the recovered database, its journal, snapshots when they are due, and purges. */
+import type { Codec } from "../../wasm/codec.ts";
+import { messageOf } from "../base/errors.ts";
+import { Prng } from "../base/random.ts";
+import type { StorageContext } from "../storage/host.ts";
+import type { Journal } from "../storage/journal.ts";
+import { SnapshotPolicy } from "../storage/policy.ts";
+import { recover, type Recovered } from "../storage/recovery.ts";
+import { Autopurge } from "../storage/retention.ts";
+import { SnapshotStopped } from "../storage/snapshot_writer.ts";
+import type { Database } from "../txn/database.ts";
+import type { ServerOptions } from "./options.ts";
+import type { ServerTxn } from "./server_txn.ts";
+import type { ServerStats } from "./stats.ts";
+
+export class Persistence {
+  readonly #context: StorageContext;
+  readonly #recovered: Recovered<ServerTxn>;
+  readonly #policy: SnapshotPolicy;
+  readonly #autopurge: Autopurge;
+  readonly #stats: ServerStats;
+  #bytesSeen = 0;
+  #fsyncsSeen = 0;
+  #fsyncMsSeen = 0;
+
+  /** @throws {UsageError | CorruptionError | RuntimeError} */
+  static async open(
+    context: StorageContext,
+    codec: Codec,
+    options: ServerOptions,
+    stats: ServerStats,
+    onSession: (id: bigint) => void,
+  ): Promise<Persistence> {
+    const { random } = context.host;
+    const recovered = await recover<ServerTxn>(context, codec, {
+      ...options,
+      acl: { skipAcl: options.skipAcl },
+      hashSeed: random.uint32(),
+      onSession,
+    });
+    return new Persistence(context, recovered, options, stats);
+  }
+
+  private constructor(
+    context: StorageContext,
+    recovered: Recovered<ServerTxn>,
+    options: ServerOptions,
+    stats: ServerStats,
+  ) {
+    const { random } = context.host;
+    const { snapshots, logs } = recovered.directories;
+    this.#context = context;
+    this.#recovered = recovered;
+    this.#stats = stats;
+    this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
+    this.#autopurge = new Autopurge(context, { ...options, snapshots, logs });
+    stats.summaries.databaseLoadMs.add(Math.round(recovered.report.tookMs));
+    stats.summaries.txnsReplayed.add(recovered.report.applied);
+    stats.counters.digestMismatches += recovered.report.digestMismatches;
+  }
+
+  get db(): Database {
+    return this.#recovered.database;
+  }
+  get journal(): Journal<ServerTxn> {
+    return this.#recovered.journal;
+  }
+
+  /** A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). */
+  async writeStartSnapshot(): Promise<void> {
+    if (this.#recovered.report.needsSnapshot) await this.#recovered.snapshotter.take(this.db, false);
+  }
+
+  startAutopurge(): void {
+    this.#autopurge.start();
+  }
+
+  /** A group was applied: counts towards the next snapshot. */
+  onApplied(txns: number): void {
+    const { stats } = this.journal;
+    const bytes = stats.bytes - this.#bytesSeen;
+    this.#bytesSeen = stats.bytes;
+    if (stats.fsyncCount > this.#fsyncsSeen) {
+      this.#stats.summaries.fsyncMs.add(Math.round(stats.fsyncMs - this.#fsyncMsSeen));
+      this.#fsyncsSeen = stats.fsyncCount;
+      this.#fsyncMsSeen = stats.fsyncMs;
+    }
+    this.#stats.summaries.groupTxns.add(txns);
+    let due = false;
+    for (let i = 0; i < txns; i++) {
+      if (this.#policy.onAppend(bytes / txns)) due = true;
+    }
+    if (due) this.#takeSnapshot();
+  }
+
+  #takeSnapshot(): void {
+    const { snapshotter } = this.#recovered;
+    this.journal.roll();
+    if (snapshotter.isRunning) {
+      this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
+      return;
+    }
+    snapshotter.take(this.db).then((report) => {
+      this.#stats.summaries.snapshotMs.add(Math.round(report.tookMs));
+      this.#context.log.info("Snapshot written", {
+        file: report.name,
+        nodes: report.nodes,
+        bytes: report.bytes,
+        tookMs: Math.round(report.tookMs),
+      });
+    }, (error: unknown) => {
+      if (error instanceof SnapshotStopped) return;
+      this.#stats.counters.snapshotErrors++;
+      this.#context.log.error("Cannot write a snapshot; the transaction log goes on, and the next trigger tries again", {
+        error: messageOf(error),
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#autopurge.stop();
+    await this.#recovered.close();
+  }
+}
