@@ -15,7 +15,11 @@ export interface Failure {
 
 /** @param options of the server that was to start, when there were any yet */
 export function failureOf(error: unknown, options?: ServerOptions): Failure {
-  if (error instanceof UsageError) return { code: Exit.usage, message: error.message };
+  if (error instanceof UsageError) {
+    // The configuration was read by then: what a server still finds wrong is its directory.
+    const code = options === undefined ? Exit.usage : Exit.dataDirectory;
+    return { code, message: error.message };
+  }
   if (error instanceof InvariantError) {
     const stack = error.stack ?? "";
     return {

@@ -79,7 +79,13 @@ export const OBSERVER_KEYS: readonly Rule[] = [
 ];
 
 export const RECONFIG_KEYS: readonly Rule[] = [
-  later("reconfigEnabled", bool, "false", "Changes of the ensemble's members at run time"),
+  works(
+    "reconfigEnabled",
+    bool,
+    "false",
+    (reconfigEnabled) => ({ reconfigEnabled }),
+    "Which error a reconfig request gets; changes of members come with ensembles",
+  ),
   works(
     "dynamicConfigFile",
     someText,

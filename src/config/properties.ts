@@ -54,8 +54,7 @@ function logicalLines(text: string): LogicalLine[] {
   let open: { text: string; line: number } | undefined; // ends in a continuation
   text.split(/\r\n|\r|\n/).forEach((raw, index) => {
     const stripped = raw.replace(/^[ \t\f]+/, "");
-    if (open === undefined && /^(?:[#!]|$)/.test(stripped)) return;
-    if (open !== undefined && open.text === "" && stripped === "") { // nothing was there to continue
+    if ((open?.text ?? "") === "" && /^(?:[#!]|$)/.test(stripped)) { // also after a backslash alone
       open = undefined;
       return;
     }

@@ -1,0 +1,385 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UsageError } from "../../src/base/errors.ts";
+import { utf8Encode } from "../../src/base/host.ts";
+import { findKey, KEY_SECTIONS } from "../../src/config/keys.ts";
+import { parseProperties } from "../../src/config/properties.ts";
+import { type Configuration, resolve } from "../../src/config/resolve.ts";
+import { type Setting, settingsOfFile } from "../../src/config/settings.ts";
+import { DEFAULT_OPTIONS, type ServerOptions } from "../../src/server/options.ts";
+
+const BASICS = "dataDir=/d\nclientPort=2181\n";
+
+function file(text: string, more: readonly Setting[] = []): Configuration {
+  const settings = settingsOfFile("zoo.cfg", parseProperties(utf8Encode(text)));
+  return resolve([...settings, ...more], { file: "zoo.cfg" });
+}
+
+function refusal(text: string): string {
+  try {
+    file(text);
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.ok(!error.message.includes("\n"), "one line");
+    return error.message;
+  }
+  assert.fail(`${JSON.stringify(text)} was accepted`);
+}
+
+/** What of the options differs from a zoo.cfg with directory and port alone. */
+function changed(text: string): Partial<ServerOptions> {
+  const plain = file(BASICS).server;
+  const found = file(BASICS + text).server;
+  return Object.fromEntries(
+    Object.entries(found).filter(([name, value]) => plain[name as keyof ServerOptions] !== value),
+  );
+}
+
+test("without a file everything is the default", () => {
+  const { server, log, notices } = resolve([], { file: undefined });
+  assert.deepEqual({ ...server }, { ...DEFAULT_OPTIONS });
+  assert.deepEqual(log, { level: "info", format: "text" });
+  assert.deepEqual(notices, []);
+  assert.ok(Object.isFrozen(server));
+});
+
+// One line per option that a file can set, and what it becomes.
+const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
+  ["clientPort=2182", { clientPort: 2182 }],
+  ["clientPort=0", { clientPort: 0 }],
+  ["clientPortAddress=127.0.0.1", { clientPortAddress: "127.0.0.1" }],
+  ["clientPortListenBacklog=7", { clientPortListenBacklog: 7 }],
+  ["clientTcpKeepAlive=TRUE", { clientTcpKeepAlive: true }],
+  ["tickTime=2000", { tickMs: 2000, minSessionTimeoutMs: 4000, maxSessionTimeoutMs: 40_000 }],
+  ["minSessionTimeout=1", { minSessionTimeoutMs: 1 }],
+  ["maxSessionTimeout=90000", { maxSessionTimeoutMs: 90_000 }],
+  ["minSessionTimeout=-1\nmaxSessionTimeout=-1", {}],
+  ["maxClientCnxns=0", { maxClientCnxns: 0 }],
+  ["maxClientCnxns=-5", { maxClientCnxns: 0 }],
+  ["maxCnxns=9", { maxCnxns: 9 }],
+  ["jute.maxbuffer=0x100000", { juteMaxBufferBytes: 1_048_576, juteExtraBytes: 1_048_576 }],
+  ["zookeeper.jute.maxbuffer=5000\njute.maxbuffer.extrasize=1", {
+    juteMaxBufferBytes: 5000,
+    juteExtraBytes: 1,
+  }],
+  ["globalOutstandingLimit=3", { globalOutstandingLimit: 3 }],
+  ["nio.sessionlessCnxnTimeout=500", { sessionlessTimeoutMs: 500 }],
+  ["largeRequestThreshold=10", { largeRequestThresholdBytes: 10 }],
+  ["largeRequestMaxBytes=11", { largeRequestMaxBytes: 11 }],
+  ["connection_throttle_tokens=4", { connectionThrottleTokens: 4 }],
+  ["connectionMaxTokens=4", { connectionThrottleTokens: 4 }],
+  ["connection_throttle_fill_time=5", { connectionThrottleFillTimeMs: 5 }],
+  ["connection_throttle_fill_count=6", { connectionThrottleFillCount: 6 }],
+  ["connection_throttle_freeze_time=7", { connectionThrottleFreezeTimeMs: 7 }],
+  ["connection_throttle_drop_increase=.5", { connectionThrottleDropIncrease: 0.5 }],
+  ["connection_throttle_drop_decrease=0.25", { connectionThrottleDropDecrease: 0.25 }],
+  ["connection_throttle_decrease_ratio=1", { connectionThrottleDecreaseRatio: 1 }],
+  ["connection_throttle_weight_enabled=true", { connectionThrottleWeightEnabled: true }],
+  ["connection_throttle_global_session_weight=8", { connectionThrottleGlobalWeight: 8 }],
+  ["connection_throttle_local_session_weight=8", { connectionThrottleLocalWeight: 8 }],
+  ["connection_throttle_renew_session_weight=8", { connectionThrottleRenewWeight: 8 }],
+  ["enforceQuota=true", { enforceQuota: true }],
+  ["extendedTypesEnabled=true", { extendedTypes: true }],
+  ["emulate353TTLNodes=true", { emulate353TtlNodes: true }],
+  ["closeSessionTxn.enabled=false", { closeSessionTxn: false }],
+  ["znode.container.checkIntervalMs=10", { containerCheckIntervalMs: 10 }],
+  ["zookeeper.znode.container.maxPerMinute=20", { containerMaxPerMinute: 20 }],
+  ["znode.container.maxNeverUsedIntervalMs=30", { containerMaxNeverUsedMs: 30 }],
+  ["skipACL=yes", { skipAcl: true }],
+  ["DigestAuthenticationProvider.enabled=false", { digestAuthEnabled: false }],
+  ["DigestAuthenticationProvider.digestAlg=SHA-256", { digestAlgorithm: "SHA-256" }],
+  ["zookeeper.DigestAuthenticationProvider.superDigest=super:abc=", { superDigest: "super:abc=" }],
+  ["digest.enabled=false", { digestEnabled: false }],
+  ["dataDir=/e", { dataDir: "/e", dataLogDir: "/e" }],
+  ["dataLogDir=/l", { dataLogDir: "/l" }],
+  ["fileFormat=2", { fileFormat: 2 }],
+  ["fileFormat=3", { fileFormat: 3 }],
+  ["db.autocreate=false", { dbAutocreate: false }],
+  ["datadir.autocreate=false", { dataDirAutocreate: false }],
+  ["snapshot.trust.empty=true", { snapshotTrustEmpty: true }],
+  ["preAllocSize=64", { preAllocBytes: 65_536 }],
+  ["txnLogSizeLimitInKb=2", { txnLogSizeLimitBytes: 2048 }],
+  ["snapCount=10", { snapCount: 10 }],
+  ["snapSizeLimitInKb=1", { snapSizeLimitBytes: 1024 }],
+  ["snapshot.compression.method=gz", { snapshotCompression: "gz" }],
+  ["forceSync=no", { forceSync: false }],
+  ["fsync.warningthresholdms=20", { fsyncWarningMs: 20 }],
+  ["serializeLastProcessedZxid.enabled=false", { serializeLastZxid: false }],
+  ["autopurge.snapRetainCount=5", { purgeRetainCount: 5 }],
+  ["autopurge.purgeInterval=24", { purgeIntervalHours: 24 }],
+  ["autopurge.purgeInterval=2d", { purgeIntervalHours: 48 }],
+  ["4lw.commands.whitelist=stat, ruok", { fourLetterWhitelist: "stat, ruok" }],
+  ["reconfigEnabled=true", { reconfigEnabled: true }],
+  ["readonlymode.enabled=true", { readOnlyModeEnabled: true }],
+];
+
+test("each setting of a file arrives in its option, in the option's unit", () => {
+  for (const [text, expected] of EFFECTS) assert.deepEqual(changed(text), expected, text);
+});
+
+test("every option but the server id can be set by a file", () => {
+  const set = new Set(EFFECTS.flatMap(([, expected]) => Object.keys(expected)));
+  const missing = Object.keys(DEFAULT_OPTIONS).filter((name) => !set.has(name));
+  assert.deepEqual(missing, ["serverId"]);
+});
+
+test("every key that works has a line here that shows what it does", () => {
+  const shown = new Set(
+    EFFECTS.flatMap(([text]) =>
+      text.split("\n").map((line) => findKey(line.split("=")[0] ?? "")?.rule)
+    ),
+  );
+  const working = KEY_SECTIONS.flatMap(({ rules }) => rules).filter(({ effect }) =>
+    effect === "works"
+  );
+  assert.deepEqual(
+    working.filter((rule) => !shown.has(rule)).map(({ name }) => name).sort(),
+    ["dynamicConfigFile", "log.format", "log.level", "server.*", "standaloneEnabled"], // each has its own test
+  );
+});
+
+test("a bad value is refused with key, value, expected form, file and line", () => {
+  const rows: readonly (readonly [string, string])[] = [
+    [
+      "tickTime=0",
+      'Cannot use "tickTime" = "0" (zoo.cfg, line 3): expected a number of milliseconds of at least 1',
+    ],
+    [
+      "tickTime=abc",
+      'Cannot use "tickTime" = "abc" (zoo.cfg, line 3): expected a number of milliseconds of at least 1',
+    ],
+    [
+      "clientPort=65536",
+      'Cannot use "clientPort" = "65536" (zoo.cfg, line 3): expected a port from 0 to 65535',
+    ],
+    [
+      "clientPort=",
+      'Cannot use "clientPort" = "" (zoo.cfg, line 3): expected a port from 0 to 65535',
+    ],
+    [
+      "enforceQuota=yes",
+      'Cannot use "enforceQuota" = "yes" (zoo.cfg, line 3): expected true or false',
+    ],
+    ["forceSync=false", 'Cannot use "forceSync" = "false" (zoo.cfg, line 3): expected yes or no'],
+    ["fileFormat=4", 'Cannot use "fileFormat" = "4" (zoo.cfg, line 3): expected 2 or 3'],
+    [
+      "log.level=loud",
+      'Cannot use "log.level" = "loud" (zoo.cfg, line 3): expected debug, info, warn or error',
+    ],
+    [
+      "snapshot.compression.method=zip",
+      'Cannot use "snapshot.compression.method" = "zip" (zoo.cfg, line 3): expected nothing, gz or snappy',
+    ],
+    [
+      "snapCount=99999999999",
+      'Cannot use "snapCount" = "99999999999" (zoo.cfg, line 3): expected an integer',
+    ],
+    [
+      "# one\n\ninitLimit=x",
+      'Cannot use "initLimit" = "x" (zoo.cfg, line 5): expected an integer of at least 0',
+    ],
+    [
+      "electionAlg=1",
+      'Cannot use "electionAlg" = "1" (zoo.cfg, line 3): expected an integer from 3 to 3',
+    ],
+    [
+      "server.1=host",
+      'Cannot use "server.1" = "host" (zoo.cfg, line 3): expected host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]',
+    ],
+  ];
+  for (const [text, expected] of rows) assert.equal(refusal(BASICS + text).trim(), expected);
+});
+
+test("an inherited name is no value", () => {
+  for (const word of ["constructor", "toString", "__proto__"]) {
+    assert.match(refusal(`${BASICS}fileFormat=${word}`), /expected 2 or 3$/);
+  }
+});
+
+test("a zoo.cfg must say where data and clients are", () => {
+  assert.match(refusal("clientPort=2181"), /^Cannot use zoo\.cfg: dataDir is not set; /);
+  assert.match(
+    refusal("dataDir=/d"),
+    /^Cannot use zoo\.cfg: clientPort is not set, so no client could connect; /,
+  );
+  assert.match(
+    refusal("dataDir=/d\nclientPortAddress=::1"),
+    /clientPortAddress, zoo\.cfg, line 2, needs it/,
+  );
+});
+
+test("a shortest session timeout above the longest is refused", () => {
+  assert.match(
+    refusal(`${BASICS}minSessionTimeout=70000`),
+    /"minSessionTimeout" = 70000 ms.*= 60000 ms \(zoo\.cfg, line 3\)/,
+  );
+  assert.match(
+    refusal(`${BASICS}maxSessionTimeout=10`),
+    /"minSessionTimeout" = 6000 ms.*= 10 ms \(zoo\.cfg, line 3\)/,
+  );
+});
+
+test("an unknown key warns with the nearest known one", () => {
+  const { notices } = file(`${BASICS}snapcount=5\nfoo.bar.baz.quux=1\n`);
+  assert.deepEqual(notices, [
+    {
+      level: "warn",
+      message:
+        'Unknown setting "snapcount" (zoo.cfg, line 3) is ignored; did you mean "snapCount"?',
+    },
+    {
+      level: "warn",
+      message:
+        'Unknown setting "foo.bar.baz.quux" (zoo.cfg, line 4) is ignored; no known setting is like it',
+    },
+  ]);
+});
+
+test("a key whose function does not exist yet warns by name, unless it asks for nothing", () => {
+  const { notices } = file(
+    `${BASICS}initLimit=5\nlocalSessionsEnabled=true\nlocalSessionsUpgradingEnabled=false\nadmin.enableServer=false\n`,
+  );
+  assert.deepEqual(notices.map(({ level, message }) => [level, message.slice(0, 41)]), [
+    ["warn", 'Setting "initLimit" (zoo.cfg, line 3) has'],
+    ["warn", 'Setting "localSessionsEnabled" (zoo.cfg, '],
+  ]);
+});
+
+test("a key about Apache's own machinery is said to have no meaning", () => {
+  const { notices } = file(`${BASICS}nio.numWorkerThreads=4`);
+  assert.equal(notices.length, 1);
+  assert.equal(notices[0]?.level, "info");
+  assert.match(
+    notices[0]?.message ?? "",
+    /^Setting "nio\.numWorkerThreads" \(zoo\.cfg, line 3\) has no meaning here: /,
+  );
+});
+
+test("a security key without its function refuses the start", () => {
+  const rows = [
+    "secureClientPort=2281",
+    "secureClientPortAddress=::1",
+    "sslQuorum=true",
+    "portUnification=true",
+    "client.portUnification=true",
+    "ssl.keyStore.location=/k",
+    "ssl.quorum.keyStore.location=/k",
+    "ssl.somethingNew=1",
+    "zookeeper.ssl.clientAuth=none",
+    "ssl.hostnameVerification=false",
+    "quorum.auth.enableSasl=true",
+    "quorum.auth.learner.saslLoginContext=X",
+    "enforce.auth.enabled=true",
+    "enforce.auth.schemes=sasl",
+    "sessionRequireClientSASLAuth=true",
+    "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+  ];
+  for (const row of rows) {
+    assert.match(
+      refusal(BASICS + row),
+      /^Cannot start with "[^"]+" \(zoo\.cfg, line 3\): it asks for protection/,
+      row,
+    );
+  }
+  for (
+    const key of [
+      "sslQuorum",
+      "enforce.auth.enabled",
+      "sessionRequireClientSASLAuth",
+      "quorum.auth.enableSasl",
+    ]
+  ) {
+    assert.deepEqual(file(`${BASICS}${key}=false`).notices, [], key);
+  }
+});
+
+test("the last of a repeated key counts, in either spelling, and the others are not read", () => {
+  const { server, notices } = file(`${BASICS}snapCount=bad\nzookeeper.snapCount=7\n`);
+  assert.equal(server.snapCount, 7);
+  assert.deepEqual(notices.map(({ message }) => message), [
+    'Setting "snapCount" is given twice: zoo.cfg, line 3 is ignored, zoo.cfg, line 4 counts',
+  ]);
+});
+
+test("values that Apache raises are raised with a warning", () => {
+  const { server, notices } = file(
+    `${BASICS}snapCount=1\nautopurge.snapRetainCount=2\nlargeRequestThreshold=0\n`,
+  );
+  assert.deepEqual([server.snapCount, server.purgeRetainCount, server.largeRequestThresholdBytes], [
+    2,
+    3,
+    -1,
+  ]);
+  assert.deepEqual(notices.map(({ message }) => message), [
+    'Setting "snapCount" = 1 (zoo.cfg, line 3) is taken as 2',
+    'Setting "autopurge.snapRetainCount" = 2 (zoo.cfg, line 4) is taken as 3',
+    'Setting "largeRequestThreshold" = 0 (zoo.cfg, line 5) is taken as -1',
+  ]);
+});
+
+test("settings given later win: variables over the file, flags over both", () => {
+  const { server } = file(`${BASICS}tickTime=1000\nsnapCount=10`, [
+    { key: "tickTime", value: "2000", source: "MENAGERIE_TICK_TIME" },
+    { key: "snapCount", value: "20", source: "MENAGERIE_SNAP_COUNT" },
+    { key: "zookeeper.snapCount", value: "30", source: "--set" },
+  ]);
+  assert.deepEqual([server.tickMs, server.snapCount], [2000, 30]);
+  assert.throws(
+    () => file(BASICS, [{ key: "tickTime", value: "x", source: "--tick-time" }]),
+    {
+      message:
+        'Cannot use "tickTime" = "x" (--tick-time): expected a number of milliseconds of at least 1',
+    },
+  );
+});
+
+test("several servers are refused, one alone runs standalone", () => {
+  const one = "server.1=127.0.0.1:2888:3888";
+  assert.match(
+    refusal(`${BASICS}${one}\nserver.2=127.0.0.1:2889:3889`),
+    /^Cannot start a server of an ensemble: 2 voting servers are configured .*ensembles come with a later version/,
+  );
+  assert.match(
+    refusal(`${BASICS}${one}\nserver.2=h:1:2:observer`),
+    /^Cannot start: observers are configured \(zoo\.cfg, line 4\)/,
+  );
+  assert.deepEqual(changed(one), {});
+  assert.deepEqual(changed(`${one}:participant;2181`), {});
+  assert.deepEqual(changed(`server.1=[::1]:2888:3888`), {});
+  assert.match(refusal(`${BASICS}server.1=h:2888:2888`), /expected host:quorumPort/);
+  assert.match(refusal(`${BASICS}server.x=h:2888:3888`), /expected server\.N with N/);
+});
+
+test("the one server's line may bring the client port", () => {
+  const { server } = file("dataDir=/d\nserver.1=h:2888:3888;127.0.0.1:2190\n");
+  assert.deepEqual([server.clientPort, server.clientPortAddress], [2190, "127.0.0.1"]);
+  assert.match(
+    refusal(`${BASICS}server.1=h:2888:3888;2190`),
+    /^Cannot use two client ports: 2181 .* and 2190 /,
+  );
+});
+
+test("standaloneEnabled=false runs one server standalone with a warning, and none at all is refused", () => {
+  const { notices } = file(`${BASICS}standaloneEnabled=false\nserver.1=h:2888:3888`);
+  assert.match(
+    notices[0]?.message ?? "",
+    /^Setting "standaloneEnabled" = "false" .* the server runs standalone$/,
+  );
+  assert.match(refusal(`${BASICS}standaloneEnabled=false`), /no server\.N is configured$/);
+});
+
+test("log settings are read in any case", () => {
+  assert.deepEqual(file(`${BASICS}log.level=WARN\nlog.format=JSON`).log, {
+    level: "warn",
+    format: "json",
+  });
+});
+
+test("Apache's sample configuration starts", () => {
+  const { server, notices } = file(
+    "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/tmp/zookeeper\nclientPort=2181\n",
+  );
+  assert.equal(server.tickMs, 2000);
+  assert.equal(notices.every(({ level }) => level === "warn"), true);
+  assert.equal(notices.length, 2);
+});
