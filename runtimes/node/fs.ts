@@ -147,8 +147,7 @@ export function nodeFs(): Fs {
     syncDir,
     lock: lockDirectory,
     readFile: (target) => call(() => `read "${target}"`, (done) => fs.readFile(target, done)),
-    readDir: (target) =>
-      call(() => `list "${target}"`, (done) => fs.readdir(target, done)),
+    readDir: (target) => call(() => `list "${target}"`, (done) => fs.readdir(target, done)),
     mkdir: (target) =>
       call<void>(
         () => `create directory "${target}"`,

@@ -2,7 +2,7 @@
 import net from "node:net";
 import type { Connection, Listener, ListenOptions, Net } from "../../src/runtime.ts";
 import { RuntimeError } from "../../src/runtime.ts";
-import { NodeConnection, addressOf } from "./connection.ts";
+import { addressOf, NodeConnection } from "./connection.ts";
 import { mapError } from "./errors.ts";
 
 function listen(

@@ -10,13 +10,10 @@ import { SendQueue } from "./send_queue.ts";
 import type { Host } from "./world.ts";
 
 const WINDOW_BYTES: readonly number[] = [4096, 16_384, 65_536, 262_144];
-const SEGMENT_BYTES: readonly number[] = [
-  1,
-  100,
-  1460,
-  16_384,
-  ...new Array<number>(12).fill(65_536),
-];
+const SEGMENT_BYTES: readonly number[] = [1, 100, 1460, 16_384];
+/** Of so many segments all but these first four kinds are as large as they may be. */
+const SEGMENT_KINDS = 16;
+const SEGMENT_BYTES_MAX = 65_536;
 const LATE_TAKE_US: readonly number[] = [5, 20, 100, 1000];
 const SCRIBBLE = 0xdd;
 const nothing = (): void => {};
@@ -153,7 +150,7 @@ export class SimConnection implements Connection {
       const room = this.#windowBytes - this.#inSystem;
       // A little room is left alone (Nagle, Clark): streams would fall into ever smaller pieces.
       if (room < Math.min(this.#queue.bytes, this.#windowBytes / 2)) return;
-      const bytes = this.#queue.take(Math.min(room, this.#draw(SEGMENT_BYTES)));
+      const bytes = this.#queue.take(Math.min(room, this.#segmentBytes()));
       this.#inSystem += bytes.length;
       this.#send("data", bytes.length, (peer) => peer.#receive(bytes));
       this.#queue.giveBack();
@@ -242,6 +239,10 @@ export class SimConnection implements Connection {
     const peer = `${this.remote.host}:${this.remote.port}`;
     const words = `Cannot keep the connection to ${peer}: connection reset by peer`;
     this.#close(code === undefined ? undefined : new RuntimeError(code, words));
+  }
+
+  #segmentBytes(): number {
+    return SEGMENT_BYTES[this.#host.random.below(SEGMENT_KINDS)] ?? SEGMENT_BYTES_MAX;
   }
 
   #draw(table: readonly number[]): number {

@@ -71,7 +71,9 @@ export class Disk {
     if (name === undefined) throw new DiskError("IS_DIRECTORY", "it is the root directory");
     let node: DiskNode = this.root;
     for (const part of parts) {
-      const below: DiskNode | undefined = node.kind === "directory" ? node.now.get(part) : undefined;
+      const below: DiskNode | undefined = node.kind === "directory"
+        ? node.now.get(part)
+        : undefined;
       if (node.kind !== "directory") throw new DiskError("NOT_DIRECTORY", "not a directory");
       if (below === undefined) throw new DiskError("NOT_FOUND", "no such file or directory");
       node = below;

@@ -19,9 +19,11 @@ export function simFs(host: Host, life: Life): Fs {
     return node;
   };
   return {
-    open: (path, mode) => work.run("open", `open "${path}" (${mode})`, () => open(work, path, mode)),
+    open: (path, mode) =>
+      work.run("open", `open "${path}" (${mode})`, () => open(work, path, mode)),
     readFile: (path) => work.run("readFile", `read "${path}"`, () => readFile(host, path)),
-    readDir: (path) => work.run("readDir", `list "${path}"`, () => [...directoryAt(path).now.keys()]),
+    readDir: (path) =>
+      work.run("readDir", `list "${path}"`, () => [...directoryAt(path).now.keys()]),
     stat: (path) => work.run("stat", `stat "${path}"`, () => stat(host, path)),
     mkdir: (path) => work.run("mkdir", `create directory "${path}"`, () => mkdir(work, path)),
     remove: (path) => work.run("remove", `remove "${path}"`, () => remove(host, path)),

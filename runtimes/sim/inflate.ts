@@ -2,17 +2,16 @@
 
 export class InflateError extends Error {}
 
-const LENGTH_BASE = [
-  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163,
-  195, 227, 258,
-];
-const LENGTH_BITS = [
-  0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
-];
-const DISTANCE_BASE = [
-  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049,
-  3073, 4097, 6145, 8193, 12289, 16385, 24577,
-];
+/** Symbols 257 … 285: the first length that each stands for, and how many bits follow (RFC 1951, 3.2.5). */
+const LENGTHS = Array.from({ length: 29 }, (_, i) => {
+  if (i === 28) return { base: 258, bits: 0 };
+  const bits = i < 8 ? 0 : (i >>> 2) - 1;
+  return { base: i < 8 ? 3 + i : 3 + ((4 + (i & 3)) << bits), bits };
+});
+const DISTANCES = Array.from({ length: 30 }, (_, i) => {
+  const bits = i < 2 ? 0 : (i >>> 1) - 1;
+  return { base: i < 2 ? 1 + i : 1 + ((2 + (i & 1)) << bits), bits };
+});
 const CODE_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const CODE_BITS_MAX = 15;
 
@@ -27,7 +26,9 @@ function codeOf(lengths: readonly number[]): Code {
   for (const length of lengths) counts[length] = (counts[length] ?? 0) + 1;
   counts[0] = 0;
   const next = [0, 0];
-  for (let bits = 1; bits < CODE_BITS_MAX; bits++) next.push((next[bits] ?? 0) + (counts[bits] ?? 0));
+  for (let bits = 1; bits < CODE_BITS_MAX; bits++) {
+    next.push((next[bits] ?? 0) + (counts[bits] ?? 0));
+  }
   const symbols = new Uint16Array(lengths.length);
   lengths.forEach((length, symbol) => {
     if (length === 0) return;
@@ -133,13 +134,12 @@ export class Inflate {
         this.#out[this.#size++] = symbol;
         continue;
       }
-      const base = LENGTH_BASE[symbol - 257];
-      if (base === undefined) throw new InflateError("unknown length");
-      const length = base + this.#take(LENGTH_BITS[symbol - 257] ?? 0);
-      const far = this.#symbol(distances);
-      const distanceBase = DISTANCE_BASE[far];
-      if (distanceBase === undefined) throw new InflateError("unknown distance");
-      const distance = distanceBase + this.#take(far < 2 ? 0 : (far >>> 1) - 1);
+      const near = LENGTHS[symbol - 257];
+      if (near === undefined) throw new InflateError("unknown length");
+      const length = near.base + this.#take(near.bits);
+      const far = DISTANCES[this.#symbol(distances)];
+      if (far === undefined) throw new InflateError("unknown distance");
+      const distance = far.base + this.#take(far.bits);
       if (distance > this.#size) throw new InflateError("distance before the start");
       this.#reserve(length);
       for (let i = 0; i < length; i++, this.#size++) {

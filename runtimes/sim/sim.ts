@@ -62,7 +62,14 @@ export class Sim implements World {
   /** A new machine, started; its name is also its name in the network. */
   machine(name: string, options: MachineOptions = {}): Machine {
     if (this.#machines.has(name)) throw new Error(`Machine "${name}" exists already`);
-    const machine = new Machine(this, this.network, this.seed, name, this.#machines.size + 1, options);
+    const machine = new Machine(
+      this,
+      this.network,
+      this.seed,
+      name,
+      this.#machines.size + 1,
+      options,
+    );
     this.#machines.set(name, machine);
     return machine;
   }

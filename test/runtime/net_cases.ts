@@ -81,7 +81,11 @@ export const netCases: readonly Case[] = [
         assert.equal(server.ends, 0);
         assert.match(server.error.message, /127\.0\.0\.1:\d+/);
         await client.closed;
-        assert.deepEqual([client.closes, client.error], [1, undefined], "our own close is no error");
+        assert.deepEqual(
+          [client.closes, client.error],
+          [1, undefined],
+          "our own close is no error",
+        );
       }),
   },
   {
@@ -147,7 +151,8 @@ export const netCases: readonly Case[] = [
       }),
   },
   {
-    name: "a reader that stops: write says false, little is held, and drain comes after it reads again",
+    name:
+      "a reader that stops: write says false, little is held, and drain comes after it reads again",
     run: (runtime) =>
       withPair(runtime, async ({ client, server }) => {
         client.connection.pause();

@@ -33,7 +33,8 @@ const VECTORS: readonly (readonly [HashName, string, string])[] = [
 ];
 
 /** Python's gzip.compress(text, 9, mtime=0): one dynamic block; `huffmanText` is the text. */
-const HUFFMAN = "1f8b08000000000002036d94316ee5300c44fb9cc21708be289194781c4916174180fc600b177bfa50887fb5" +
+const HUFFMAN =
+  "1f8b08000000000002036d94316ee5300c44fb9cc21708be289194781c4916174180fc600b177bfa50887fb5" +
   "d39a18cff8999cc7bfe7f373adeff5f7319f5ffef1e73d1d577a7bfcf7988e8bd67230c9c755c79860524243" +
   "aa158cf8f775c8498eab2411a4d2e36231435ef5b8648d8102b6df80c8cb8ecba619525180982482cc28682c" +
   "5b8e3252bebf1a52dc4858c784ca0da5f6e5d032b0d02829c1ac7ae3849e8126e7352654069c5cb356e81978" +
@@ -217,7 +218,9 @@ export const otherCases: readonly Case[] = [
       for (const value of [process.platform, process.hostname(), process.arch()]) {
         assert.ok(value.length > 0);
       }
-      assert.ok(process.userName() !== "" && process.userHome() !== "" && process.osVersion() !== "");
+      assert.ok(
+        process.userName() !== "" && process.userHome() !== "" && process.osVersion() !== "",
+      );
       const memory = process.memory();
       assert.ok(memory.heapUsedBytes > 0 && memory.residentBytes > 0 && memory.heapMaxBytes > 0);
       const files = process.fileDescriptors();

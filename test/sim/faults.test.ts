@@ -95,7 +95,9 @@ test("a killed machine's peers see a reset, its own code nothing more", async ()
   const client = sim.machine("client");
   const accepted = deferred<Recorder>();
   const { net } = server.runtime;
-  await sim.runUntil(net.listen({ port: 1 }, (connection) => accepted.resolve(new Recorder(connection))));
+  await sim.runUntil(
+    net.listen({ port: 1 }, (connection) => accepted.resolve(new Recorder(connection))),
+  );
   const near = new Recorder(
     await sim.runUntil(client.runtime.net.connect({ host: "server", port: 1 })),
   );
@@ -133,7 +135,10 @@ test("exit ends the life with its code and output; a signal is handled or kills"
   });
   let later = false;
   clock.soon(() => machine.signal("SIGTERM"));
-  clock.wakeAt(clock.monotonicMs() + 1000 as ReturnType<typeof clock.monotonicMs>, () => later = true);
+  clock.wakeAt(
+    clock.monotonicMs() + 1000 as ReturnType<typeof clock.monotonicMs>,
+    () => later = true,
+  );
   await sim.run();
   assert.deepEqual([machine.alive, machine.exitCode, machine.stdout], [false, 3, ["bye\n"]]);
   assert.equal(later, false);

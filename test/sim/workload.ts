@@ -98,7 +98,10 @@ export async function workloadHash(seed: number): Promise<string> {
     await sim.runUntil(serve(sim, server));
   }
   await sim.runUntil(Promise.all(asked));
-  const digest = server.runtime.hash.digest("SHA-256", server.disk.peek("/data/log") ?? new Uint8Array());
+  const digest = server.runtime.hash.digest(
+    "SHA-256",
+    server.disk.peek("/data/log") ?? new Uint8Array(),
+  );
   sim.trace(fold(digest));
   return sim.traceHash();
 }
