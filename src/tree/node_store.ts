@@ -93,10 +93,10 @@ export class NodeStore {
     if (path[start] !== SLASH) return -1;
     if (end - start === 1) return ROOT;
     let id = ROOT;
+    // An empty component is the name of no child.
     for (let at = start + 1; at <= end;) {
       let stop = at;
       while (stop < end && path[stop] !== SLASH) stop++;
-      if (stop === at) return -1;
       id = this.findChild(id, path, at, stop);
       if (id < 0) return -1;
       at = stop + 1;

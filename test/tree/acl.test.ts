@@ -206,3 +206,12 @@ test("an encoded null list is the open one; a cut one is refused", () => {
   assert.throws(() => acls.internEncoded(new Uint8Array([0, 0, 0, 1, 0]), 0, 5), /record ends/);
   assert.equal(acls.size, 0);
 });
+
+test("a dropped list allows nothing, even right after it was asked for", () => {
+  const acls = new AclTable();
+  assert.equal(acls.allows(0, Perm.read, nobody), false);
+  const id = acls.intern([world(31)]);
+  assert.equal(acls.allows(id, Perm.read, nobody), true);
+  acls.dropUnused();
+  assert.equal(acls.allows(id, Perm.read, nobody), false);
+});

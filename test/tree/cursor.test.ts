@@ -125,3 +125,13 @@ test("an open cursor keeps the tree from being cleared, and a closed one is not 
   assert.throws(() => cursor.writeSome(new Writer(), 10), InvariantError);
   tree.clear();
 });
+
+test("a newer node is left out when a removal moves the cursor to it", () => {
+  const tree = newTree();
+  put(tree, "/newer", { zxid: 9 });
+  put(tree, "/older", { zxid: 1 });
+  const cursor = tree.openCursor(zx(1)), w = new Writer();
+  cursor.writeSome(w, 1);
+  drop(tree, "/older");
+  assert.deepEqual(finish(tree, w, cursor).sort(), SYSTEM);
+});

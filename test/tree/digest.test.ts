@@ -115,3 +115,15 @@ test("with the digest off nothing is computed", () => {
   assert.equal(tree.nodeDigest(id), 0);
   assert.equal(tree.crcPathData(id), 0);
 });
+
+test("carries and borrows pass between the halves at the very edge", () => {
+  const sum = new DigestSum();
+  sum.set(0, 0xffff_ffff);
+  sum.add(1);
+  assert.deepEqual([sum.hi, sum.lo], [1, 0]);
+  sum.subtract(1);
+  assert.deepEqual([sum.hi, sum.lo], [0, 0xffff_ffff]);
+  sum.set(0, 0);
+  sum.subtract(1);
+  assert.equal(sum.value, -1n);
+});

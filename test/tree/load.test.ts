@@ -178,3 +178,16 @@ test("stored stats keep all 64 bits of times, so that digests agree", () => {
   assert.equal(again.digest, tree.digest);
   assert.equal(tree.czxid(tree.findPath("/t")), zx(0));
 });
+
+test("lists that no loaded node uses are dropped", () => {
+  const { tree } = sample();
+  const copy = newTree();
+  copy.clear();
+  for (const [id, list] of tree.acls.entries()) copy.acls.load(id, list);
+  copy.acls.load(77, [{ perms: 9, scheme: "world", id: "anyone" }]);
+  const bytes = snapshotOf(tree), r = new Reader().reset(bytes, 0, bytes.length);
+  while (copy.load(r));
+  copy.finishLoad();
+  assert.equal(copy.acls.has(77), false);
+  assert.equal(copy.acls.intern([{ perms: 9, scheme: "world", id: "anyone" }]), 78);
+});

@@ -119,6 +119,7 @@ test("soft limits warn; hard ones refuse when they are enforced; count comes bef
   assert.equal(quotas.check("/h/a", 1, 0, false), "countWarned");
   assert.equal(quotas.check("/m/a", 1, 1, true), "bytesRefused");
   assert.equal(quotas.check("/m/a", 1, 0, true), "countWarned");
+  assert.equal(quotas.check("/s/a", 1, 1, true), "countWarned");
   assert.equal(quotas.check("/elsewhere", 1, 1000, true), "within");
 });
 
@@ -185,9 +186,10 @@ test("after a load the quotas are found again and counted anew", () => {
 });
 
 test("a quota over /zookeeper counts quota nodes themselves once", () => {
-  const { create, remove, limit, usage } = scene();
+  const { tree, create, remove, limit, usage } = scene();
   limit("/zookeeper", "count=99,bytes=-1");
   const count = () => Number(/count=(\d+)/.exec(usage("/zookeeper") ?? "")?.[1]);
+  assert.equal(count(), tree.descendantCount(tree.findPath("/zookeeper")) + 1);
   const before = count();
   create("/zookeeper/quota/x");
   create("/zookeeper/quota/x/zookeeper_limits", "count=1");
@@ -199,4 +201,14 @@ test("a quota over /zookeeper counts quota nodes themselves once", () => {
 test("only paths under /zookeeper/quota concern the hooks while there is no quota", () => {
   assert.equal(Quotas.concerns("/zookeeper/quota/a/zookeeper_limits"), true);
   assert.equal(Quotas.concerns("/a/zookeeper_limits"), false);
+});
+
+test("a hard limit stands in for the soft one, larger or smaller; what does not grow is not checked", () => {
+  const { quotas, create, limit } = scene();
+  for (const path of ["/lax", "/tight"]) create(path, "12345");
+  limit("/lax", "count=1,bytes=-1=;countHardLimit=2");
+  limit("/tight", "count=9,bytes=1=;countHardLimit=1");
+  assert.equal(quotas.check("/lax/a", 1, 0, true), "within");
+  assert.equal(quotas.check("/tight/a", 1, 0, true), "countRefused");
+  assert.equal(quotas.check("/tight", 0, 0, true), "within");
 });
