@@ -24,8 +24,13 @@ export interface LogRead {
   readonly isTorn: boolean;
 }
 
-/** Good entries lie in `[start, end)`; `offset` is where `start` lies in the file. Valid during the call. */
-export type TakeEntries = (bytes: Uint8Array, start: number, end: number, offset: number) => void;
+/** Good entries lie in `[start, end)`; `offset` is where `start` lies in the file. Lent until the call's promise resolves. */
+export type TakeEntries = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  offset: number,
+) => void | Promise<void>;
 
 /** @throws {CorruptionError} says what, where and what to do. @throws {RuntimeError} */
 export async function readLog(
@@ -97,7 +102,7 @@ class Reading {
       await this.#fill();
       const scan = this.#scan();
       const end = scan.left === 0 ? scan.end : this.#wholeGroups(scan.end);
-      this.#accept(end, take);
+      await this.#accept(end, take);
       const isAtEnd = this.#offset + (this.#end - this.#start) >= this.#size;
       if (scan.stop === "end" && scan.left === 0 && isAtEnd) return this.#result(false);
       if ((scan.stop === "short" || scan.stop === "end") && !isAtEnd) {
@@ -130,7 +135,7 @@ class Reading {
     return after;
   }
 
-  #accept(end: number, take: TakeEntries): void {
+  async #accept(end: number, take: TakeEntries): Promise<void> {
     if (end === this.#start) return;
     const view = viewOf(this.#bytes);
     let last = this.#start;
@@ -138,7 +143,7 @@ class Reading {
       last = at;
       at += ENTRY_EXTRA_BYTES + view.getInt32(at + 8);
     }
-    take(this.#bytes, this.#start, end, this.#offset);
+    await take(this.#bytes, this.#start, end, this.#offset);
     if (this.#format === 3) this.#chain = view.getUint32(last + 4);
     this.#lastZxid = payloadZxid(this.#bytes, last + 12);
     this.#offset += end - this.#start;

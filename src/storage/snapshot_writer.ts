@@ -7,16 +7,23 @@ import { type Codec, SNAPSHOT_PIECE_BYTES } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { SNAPSHOT_SLICE_BYTES } from "../base/limits.ts";
-import type { Zxid } from "../base/zxid.ts";
+import { type Zxid, ZXID_MAX } from "../base/zxid.ts";
 import { AclRecord, DIGEST_VERSION } from "../protocol/records.ts";
 import { vector } from "../protocol/schema.ts";
 import type { Cancel, File, MonotonicMs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
 import { type ByteSink, openSink } from "./byte_stream.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
-import { type Compression, snapshotName } from "./names.ts";
+import { type Compression, snapshotName, type StoredName } from "./names.ts";
 import { RegionWriter } from "./region_writer.ts";
-import { SealSum, writeSeal, writeSnapshotHeader, writeTerminator } from "./snapshot_format.ts";
+import {
+  SealSum,
+  type SnapshotDigest,
+  writeSeal,
+  writeSnapshotHeader,
+  writeTerminator,
+} from "./snapshot_format.ts";
+import type { LoadedSnapshot } from "./snapshot_reader.ts";
 
 export interface SnapshotOptions {
   /** The `version-2` folder of the snapshots. */
@@ -33,6 +40,12 @@ export interface SnapshotReport {
   readonly bytes: number;
   readonly nodes: number;
   readonly tookMs: number;
+}
+
+/** Sections 6 and 7. */
+export interface SnapshotEnd {
+  readonly digest: SnapshotDigest | undefined;
+  readonly lastZxid: Zxid | undefined;
 }
 
 /** A pause is this many times as long as the slice before it took, and at least PAUSE_MS_MIN. */
@@ -73,13 +86,37 @@ export class Snapshotter {
    */
   take(db: Database, paced = true): Promise<SnapshotReport> {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
-    const taking = new Taking(this.#codec, this.#options.format, db);
-    const running = this.#write(taking, db, paced).finally(() => {
-      taking.close();
-      this.#running = undefined;
-    });
+    const taking = new Taking(this.#codec, this.#options.format, db, db.lastZxid);
+    const name = snapshotName(taking.zxid, this.#options.compression);
+    const running = this.#write(taking, name, this.#options.compression, () => this.#endOf(db), paced)
+      .finally(() => {
+        taking.close();
+        this.#running = undefined;
+      });
     this.#running = running;
     return running;
+  }
+
+  /** What a loaded snapshot holds, in this format, its end sections kept: for conversion. */
+  async rewrite(db: Database, loaded: LoadedSnapshot, name: StoredName, to: string): Promise<SnapshotReport> {
+    const taking = new Taking(this.#codec, this.#options.format, db, ZXID_MAX);
+    try {
+      return await this.#write(taking, to, name.compression, () => loaded, false);
+    } finally {
+      taking.close();
+    }
+  }
+
+  /** In the turn of the last node, so that the digest is that of the last txn. */
+  #endOf(db: Database): SnapshotEnd {
+    const { lastZxid } = db;
+    return {
+      // Zxid 0: no txn has been applied, there is no digest to compare with (storage-format §7.1).
+      digest: db.options.digest
+        ? { zxid: lastZxid, version: DIGEST_VERSION, digest: lastZxid === 0 ? 0n : db.tree.digest }
+        : undefined,
+      lastZxid: this.#options.serializeLastZxid ? lastZxid : undefined,
+    };
   }
 
   /** Ends one under way and removes what it wrote; no other can begin. */
@@ -89,17 +126,22 @@ export class Snapshotter {
     await this.#running?.catch(() => {}); // whoever began it is told
   }
 
-  async #write(taking: Taking, db: Database, paced: boolean): Promise<SnapshotReport> {
+  async #write(
+    taking: Taking,
+    name: string,
+    compression: Compression,
+    end: () => SnapshotEnd,
+    paced: boolean,
+  ): Promise<SnapshotReport> {
     const { fs, clock, gzip } = this.#context.host;
-    const { folder, compression } = this.#options;
+    const { folder } = this.#options;
     const beganMs = clock.monotonicMs();
-    const name = snapshotName(taking.zxid, compression);
     const path = fs.join(folder, name), unfinished = `${path}.tmp`;
     const file = await fs.open(unfinished, "create");
     let bytes = 0;
     try {
       const sink = openSink(file, compression, gzip);
-      await this.#stream(taking, db, sink, paced);
+      await this.#stream(taking, end, sink, paced);
       await sink.end();
       await file.sync();
       await file.close();
@@ -114,7 +156,7 @@ export class Snapshotter {
     return { name, zxid: taking.zxid, bytes, nodes: taking.nodes, tookMs };
   }
 
-  async #stream(taking: Taking, db: Database, sink: ByteSink, paced: boolean): Promise<void> {
+  async #stream(taking: Taking, end: () => SnapshotEnd, sink: ByteSink, paced: boolean): Promise<void> {
     const { clock } = this.#context.host;
     let writing: Promise<void> = Promise.resolve();
     try {
@@ -122,7 +164,7 @@ export class Snapshotter {
         if (this.#isStopped) throw new SnapshotStopped();
         const beganMs = clock.monotonicMs();
         done = taking.slice();
-        if (done) taking.finish(db, this.#options.serializeLastZxid);
+        if (done) taking.finish(end());
         const pauseMs = Math.max((clock.monotonicMs() - beganMs) * PAUSE_FACTOR, PAUSE_MS_MIN);
         if (done || taking.isPieceFull) {
           await writing;
@@ -174,7 +216,7 @@ class Taking {
   nodes: number;
 
   /** Header, sessions and ACL lists, in one turn. */
-  constructor(codec: Codec, format: FileFormat, db: Database) {
+  constructor(codec: Codec, format: FileFormat, db: Database, czxidMax: Zxid) {
     this.#codec = codec;
     this.#sum = new SealSum(codec, format);
     this.zxid = db.lastZxid;
@@ -193,7 +235,7 @@ class Taking {
       w.int64Number(key);
       AclVector.write(w, list.map(({ perms, scheme, id }) => ({ perms, id: { scheme, id } })));
     }
-    this.#cursor = db.tree.openCursor(this.zxid);
+    this.#cursor = db.tree.openCursor(czxidMax);
   }
 
   close(): void {
@@ -213,20 +255,18 @@ class Taking {
     return done;
   }
 
-  /** In the turn of the last node, so that the digest is that of the last txn. */
-  finish(db: Database, withLastZxid: boolean): void {
+  finish(end: SnapshotEnd): void {
     const w = this.#writer;
     writeTerminator(w);
     this.#seal();
-    if (db.options.digest) {
-      // Zxid 0: no txn has been applied, there is no digest to compare with (storage-format §7.1).
-      w.int64Number(db.lastZxid);
-      w.int32(DIGEST_VERSION);
-      w.int64(db.lastZxid === 0 ? 0n : db.tree.digest);
+    if (end.digest !== undefined) {
+      w.int64Number(end.digest.zxid);
+      w.int32(end.digest.version);
+      w.int64(end.digest.digest);
       this.#seal();
     }
-    if (!withLastZxid) return;
-    w.int64Number(db.lastZxid);
+    if (end.lastZxid === undefined) return;
+    w.int64Number(end.lastZxid);
     this.#seal();
   }
 
