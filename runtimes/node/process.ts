@@ -2,8 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import os from "node:os";
 import process from "node:process";
+import { isatty } from "node:tty";
 import { getHeapStatistics } from "node:v8";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
+import { writeAll } from "./output.ts";
 
 export function nodeProcess(): Process {
   return {
@@ -19,13 +21,9 @@ export function nodeProcess(): Process {
     osVersion: () => os.release(),
     memory,
     fileDescriptors,
-    stdout(text: string): void {
-      process.stdout.write(text);
-    },
-    stderr(text: string): void {
-      process.stderr.write(text);
-    },
-    isTerminal: () => process.stdout.isTTY === true,
+    stdout: (text) => writeAll(1, text),
+    stderr: (text) => writeAll(2, text),
+    isTerminal: () => isatty(1),
     onSignal(signal: Signal, handler: () => void): Cancel {
       process.on(signal, handler);
       return () => process.off(signal, handler);

@@ -31,7 +31,7 @@ export class Life {
         try {
           resolve(work());
         } catch (error) {
-          reject(error);
+          reject(error as Error);
         }
       });
     });

@@ -8,7 +8,7 @@ const [directory = "."] = runtime.process.args;
 try {
   const lock = await runtime.fs.lock(directory);
   process.stdin.on("data", () => {
-    lock.release().then(() => runtime.process.exit(0));
+    void lock.release().then(() => runtime.process.exit(0));
   });
   runtime.process.stdout("held\n");
 } catch (error) {

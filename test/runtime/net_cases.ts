@@ -142,7 +142,7 @@ export const netCases: readonly Case[] = [
           if (got / (2 * MIB) <= pauses + 1) return;
           pauses++;
           client.connection.pause();
-          after(runtime, 3).then(() => client.connection.resume());
+          void after(runtime, 3).then(() => client.connection.resume());
         });
         server.connection.onDrain(feed);
         feed();

@@ -71,7 +71,7 @@ test("a write under way at the crash may arrive in parts, and its promise never 
   for (const seed of seeds(SEEDS)) {
     const { sim, machine, file } = await withFile(seed);
     let settled = false;
-    file.write(new Uint8Array(1024).fill(1), 0).finally(() => settled = true);
+    void file.write(new Uint8Array(1024).fill(1), 0).finally(() => settled = true);
     machine.crash();
     await sim.run();
     assert.equal(settled, false);
@@ -131,7 +131,7 @@ async function crashReplace(seed: number, synced: boolean): Promise<[string | un
   const machine = sim.machine("a");
   machine.disk.poke("/d/epoch", bytesOf("1"));
   let ended = false;
-  replace(machine.runtime.fs, "2", synced).then(() => ended = true);
+  void replace(machine.runtime.fs, "2", synced).then(() => ended = true);
   await sim.run(sim.random.below(3000) / 1000);
   machine.crash();
   return [shown(machine, "/d/epoch"), ended];

@@ -30,7 +30,7 @@ async function serve(sim: Sim, machine: Machine): Promise<void> {
       const copy = chunk.slice();
       const offset = at;
       at += copy.length;
-      keep(sim, log, copy, offset).then((text) => {
+      void keep(sim, log, copy, offset).then((text) => {
         sim.trace(text);
         if (!connection.write(copy)) connection.pause();
       });
