@@ -15,7 +15,7 @@ const SERVER_ABOUT = `Starts a server, from a zoo.cfg as Apache's or from flags 
 Without a file the server is standalone on port 2181 with its data in ./data. Each flag has
 a variable, such as MENAGERIE_DATA_DIR for --data-dir. Flags win over variables, variables
 over the file, the file over defaults. What each key of a zoo.cfg does here is in
-docs/configuration.md.`;
+docs/configuration.md; menagerie settings prints it.`;
 
 const EXAMPLES = `
 Examples:
@@ -41,7 +41,7 @@ export async function runProgram(runtime: Runtime, args: readonly string[]): Pro
   }
 }
 
-const COMMANDS = ["server", "convert", "version", "help"];
+const COMMANDS = ["server", "convert", "settings", "version", "help"];
 
 function hint(args: readonly string[], error: CommanderError): string {
   if (error.code === "commander.unknownOption") {
@@ -79,6 +79,13 @@ function buildProgram(runtime: Runtime): Command {
     .enablePositionalOptions();
   addServer(runtime, program);
   addConvert(runtime, program);
+  program.command("settings").description("list every setting and what it does here").action(
+    async () => {
+      const { flagReference, keyReference } = await import("../config/reference.ts");
+      runtime.process.stdout(`${flagReference()}\n${keyReference()}`);
+      runtime.process.exit(0);
+    },
+  );
   program.command("version").description("show the version").action(() => {
     runtime.process.stdout(`${versionText(runtime)}\n`);
     runtime.process.exit(0);
@@ -96,7 +103,7 @@ function addServer(runtime: Runtime, program: Command): void {
     .summary("start a server (the default)")
     .description(SERVER_ABOUT)
     .argument("[zoo.cfg]", "configuration file")
-    .allowExcessArguments(false);
+    .allowExcessArguments(true); // counted below, after the command's name was checked
   for (const { flag, short, argument, help } of COMMON_SETTINGS) {
     const names = `${short === undefined ? "" : `-${short}, `}--${flag} ${argument}`;
     command.addOption(new Option(names, `${help} [${variableOf(flag)}]`));
@@ -107,6 +114,9 @@ function addServer(runtime: Runtime, program: Command): void {
   );
   command.action(async (file: string | undefined, options: Record<string, unknown>) => {
     refuseUnknownCommand(runtime, file);
+    if (command.args.length > 1) {
+      throw new UsageError(`expected one configuration file, found ${command.args.length}`);
+    }
     const { serve } = await import("./serve.ts");
     const explicit = runtime.process.args.includes("server");
     await serve(runtime, { file, flags: flagSettings(options), banner: !explicit });

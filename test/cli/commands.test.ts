@@ -1,0 +1,114 @@
+// Commands that end by themselves, run as a user runs them.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { VERSION, ZOOKEEPER_VERSION } from "../../src/cli/version.ts";
+import { projectRoot } from "../support/root.ts";
+import { type Ended, runCommand, withFolder } from "./cli.ts";
+
+/** Code 2 and one line. @returns the line without its beginning */
+function refused({ code, stdout, stderr }: Ended): string {
+  assert.equal(stderr.split("\n").length, 2, stderr);
+  assert.ok(stderr.startsWith("menagerie: "), stderr);
+  assert.deepEqual([code, stdout], [2, ""]);
+  return stderr.slice("menagerie: ".length, -1);
+}
+
+test("the version is package.json's, and has the shape that ZooKeeper's clients parse", async () => {
+  const manifest = JSON.parse(readFileSync(join(projectRoot(), "package.json"), "utf8")) as {
+    version: string;
+  };
+  assert.equal(VERSION, manifest.version);
+  assert.match(
+    ZOOKEEPER_VERSION,
+    /^(\d+)\.(\d+)\.(\d+)-[^ ,]+, built on \d{4}-\d\d-\d\d \d\d:\d\d UTC$/,
+  );
+  const { code, stdout, stderr } = await runCommand(["version"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(
+    stdout,
+    /^menagerie \d+\.\d+\.\d+ \(compatible with ZooKeeper 3\.9\.5\) on (node|deno|bun) \d/,
+  );
+});
+
+test("--help explains commands, flags, variables and exit codes", async () => {
+  const help = await runCommand(["--help"]);
+  assert.deepEqual([help.code, help.stderr], [0, ""]);
+  for (const word of ["server", "convert", "version", "Examples:", "Exit codes:"]) {
+    assert.ok(help.stdout.includes(word), word);
+  }
+  const server = await runCommand(["server", "--help"]);
+  assert.equal(server.code, 0);
+  for (const word of ["--port <port>", "MENAGERIE_DATA_DIR", "--set <key=value>"]) {
+    assert.ok(server.stdout.includes(word), word);
+  }
+});
+
+test("an unknown flag or command is refused with what was probably meant", async () => {
+  assert.equal(
+    refused(await runCommand(["--prot", "1"])),
+    "unknown option '--prot'; did you mean \"--port\"?",
+  );
+  assert.equal(
+    refused(await runCommand(["server", "--zzzzzz"])),
+    "unknown option '--zzzzzz'; see menagerie --help",
+  );
+  assert.equal(
+    refused(await runCommand(["sevrer", "x.cfg"])),
+    "unknown command 'sevrer'; did you mean \"server\"?",
+  );
+  assert.match(refused(await runCommand(["x.cfg"])), /use: menagerie server x\.cfg$/);
+});
+
+test("wrong use of a command is refused with one line", async () => {
+  assert.match(refused(await runCommand(["server", "--port"])), /argument missing/);
+  assert.match(refused(await runCommand(["server", "--set", "snapCount"])), /expected key=value$/);
+  assert.match(
+    refused(await runCommand(["server", "a.cfg", "b.cfg"])),
+    /^expected one configuration file, found 2$/,
+  );
+  assert.match(refused(await runCommand(["convert", "data"])), /required option '--to/);
+  assert.match(
+    refused(await runCommand(["convert", "data", "--to", "4"])),
+    /Allowed choices are 2, 3/,
+  );
+});
+
+test("configuration that cannot be used is refused with one line", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "zoo.cfg");
+    assert.equal(
+      refused(await runCommand(["server", file])),
+      `Cannot read ${file}: there is no such file`,
+    );
+    writeFileSync(file, "dataDir=/d\nclientPort=x\n");
+    assert.equal(
+      refused(await runCommand(["server", file])),
+      `Cannot use "clientPort" = "x" (${file}, line 2): expected a port from 0 to 65535`,
+    );
+    writeFileSync(file, "dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\n");
+    assert.match(
+      refused(await runCommand(["server", file])),
+      /^Cannot start a server of an ensemble/,
+    );
+    writeFileSync(file, "dataDir=/d\nclientPort=1\nsslQuorum=true\n");
+    assert.match(refused(await runCommand(["server", file])), /^Cannot start with "sslQuorum"/);
+    writeFileSync(file, "dataDir=/d\n");
+    assert.match(refused(await runCommand(["server", file])), /clientPort is not set/);
+    assert.match(
+      refused(await runCommand(["server", file, "--port", "-1"])),
+      /^Cannot use "clientPort" = "-1" \(--port\)/,
+    );
+    assert.match(
+      refused(await runCommand(["server", file], { MENAGERIE_PORT: "many" })),
+      /^Cannot use "clientPort" = "many" \(MENAGERIE_PORT\)/,
+    );
+  });
+});
+
+test("menagerie settings lists every setting", async () => {
+  const { code, stdout } = await runCommand(["settings"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /\n\| `jute\.maxbuffer` \|/);
+});
