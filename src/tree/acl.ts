@@ -5,13 +5,12 @@
  * hold its id; IDLE_MAX later ones push it out. Invariant: an id is never given to another list.
  */
 import { invariant } from "../base/invariant.ts";
-import { JuteError, Reader } from "../jute/reader.ts";
+import { JuteError, type Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
 import { type Acl, type Identity, OPEN_ACL } from "../protocol/acl.ts";
 import { AclRecord } from "../protocol/records.ts";
 import { vector } from "../protocol/schema.ts";
 import { ipMatchesAny, type IpPrefix, parseIpPrefix } from "./ip_match.ts";
-import { nameHash } from "./name_index.ts";
 
 /** The ACL of a znode created without a list: system nodes. */
 export const OPEN_ACL_ID = -1;
@@ -45,8 +44,6 @@ interface Entry {
 export class AclTable {
   readonly #entries = new Map<number, Entry>();
   readonly #idsByText = new Map<string, number>();
-  /** Hashes of encoded lists; two may share one, so the bytes are compared. */
-  readonly #idsByHash = new Map<number, number>();
   readonly #idle = new Set<number>();
   /** Keys of a loaded snapshot beyond KEY_MAX. */
   readonly #renamed = new Map<number, number>();
@@ -73,28 +70,6 @@ export class AclTable {
     const id = this.#nextId++;
     this.#put(id, entryOf(list, text));
     this.#becomeIdle(id);
-    return id;
-  }
-
-  /**
-   * The same for an encoded vector, as txns and requests carry it: a list seen before is not decoded again.
-   * @returns OPEN_ACL_ID for a null list, as Apache takes it. @throws {JuteError}
-   */
-  internEncoded(bytes: Uint8Array, start: number, end: number): number {
-    const hash = nameHash(0, 0, bytes, start, end);
-    const seen = this.#idsByHash.get(hash);
-    const encoded = seen === undefined ? undefined : this.#entries.get(seen)?.encoded;
-    if (seen !== undefined && encoded !== undefined && isEqual(encoded, bytes, start, end)) {
-      return seen;
-    }
-    const r = new Reader(end - start).reset(bytes, start, end);
-    const list = AclVector.read(r);
-    if (list === null) return OPEN_ACL_ID;
-    const id = this.intern(list.map((acl) => plainAcl(acl)));
-    const entry = this.#entries.get(id) as Entry;
-    entry.encoded ??= encode(entry.list);
-    // Only our own form is remembered: a client could send one list in endless ways (invalid UTF-8).
-    if (isEqual(entry.encoded, bytes, start, end)) this.#idsByHash.set(hash, id);
     return id;
   }
 
@@ -183,7 +158,6 @@ export class AclTable {
   clear(): void {
     this.#entries.clear();
     this.#idsByText.clear();
-    this.#idsByHash.clear();
     this.#idle.clear();
     this.#renamed.clear();
     this.#nextId = 1;
@@ -247,12 +221,7 @@ export class AclTable {
     this.#entries.delete(id);
     this.#idle.delete(id);
     if (this.#idsByText.get(entry.text) === id) this.#idsByText.delete(entry.text);
-    this.#forgetHash(entry);
     if (id === this.#lastId) this.#forgetLast();
-  }
-
-  #forgetHash({ encoded }: Entry): void {
-    if (encoded !== undefined) this.#idsByHash.delete(nameHash(0, 0, encoded, 0, encoded.length));
   }
 
   #forgetLast(): void {
@@ -293,12 +262,6 @@ function textOf(list: readonly Acl[]): string {
     text += `${acl.perms} ${acl.scheme.length} ${acl.id.length} ${acl.scheme}${acl.id}`;
   }
   return text;
-}
-
-function isEqual(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (known.length !== end - start) return false;
-  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false;
-  return true;
 }
 
 function redactedAcl(acl: Acl): Acl {

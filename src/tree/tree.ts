@@ -92,8 +92,26 @@ export class Tree extends TreeView {
     return id;
   }
 
-  /** The parent's pzxid is `raisePzxid`'s. */
+  /**
+   * The parent's pzxid is `raisePzxid`'s. What is under it goes too: a replay over a fuzzy snapshot may delete a znode
+   * whose later children are there already (storage-format §8).
+   */
   remove(id: NodeId): void {
+    invariant(id !== ROOT && this.nodes.isLive(id), "A removed znode is there, and not the root", {
+      id,
+    });
+    for (let child = this.firstChild(id); child >= 0; child = this.firstChild(id)) {
+      this.#removeLeaf(this.#firstLeaf(child));
+    }
+    this.#removeLeaf(id);
+  }
+
+  #firstLeaf(id: NodeId): NodeId {
+    for (let child = this.firstChild(id); child >= 0; child = this.firstChild(id)) id = child;
+    return id;
+  }
+
+  #removeLeaf(id: NodeId): void {
     const nodes = this.nodes;
     for (const cursor of this.#cursors) cursor.beforeRemoval(id);
     this.sum.subtract(this.nodeDigest(id));

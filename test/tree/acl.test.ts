@@ -178,35 +178,6 @@ test("a redacted list cuts digest ids after the colon and nothing else", () => {
   assert.deepEqual(read(false), ["anyone", "user:hash=", "::1"]);
 });
 
-test("an encoded list has the id of the list, from the first time on and after it was dropped", () => {
-  const acls = new AclTable();
-  const list = [world(1), digest("u:h")];
-  const w = new Writer();
-  w.int32(7);
-  vector(AclRecord).write(w, list.map(({ perms, scheme, id }) => ({ perms, id: { scheme, id } })));
-  const end = w.pos;
-  w.int32(7);
-  const id = acls.internEncoded(w.bytes, 4, end);
-  assert.deepEqual(acls.get(id), list);
-  assert.equal(acls.intern(list), id);
-  w.bytes[0] = 9; // what it was read from is not kept
-  assert.equal(acls.internEncoded(w.bytes.slice(), 4, end), id);
-  acls.dropUnused();
-  const again = acls.internEncoded(w.bytes, 4, end);
-  assert.notEqual(again, id);
-  assert.deepEqual(acls.get(again), list);
-  const out = new Writer();
-  acls.writeAcl(again, out);
-  assert.deepEqual(out.written(), w.bytes.subarray(4, end));
-});
-
-test("an encoded null list is the open one; a cut one is refused", () => {
-  const acls = new AclTable();
-  assert.equal(acls.internEncoded(new Uint8Array([255, 255, 255, 255]), 0, 4), OPEN_ACL_ID);
-  assert.throws(() => acls.internEncoded(new Uint8Array([0, 0, 0, 1, 0]), 0, 5), /record ends/);
-  assert.equal(acls.size, 0);
-});
-
 test("a dropped list allows nothing, even right after it was asked for", () => {
   const acls = new AclTable();
   assert.equal(acls.allows(0, Perm.read, nobody), false);

@@ -179,12 +179,31 @@ test("descendants are counted without the node itself (client-protocol §11 case
   assert.equal(tree.descendantCount(tree.findPath("/a/4")), 0);
 });
 
-test("a node with children, and the root, are not removed", () => {
+test("the root is not removed, nor a node that is gone", () => {
   const tree = newTree();
-  put(tree, "/a");
-  put(tree, "/a/b");
-  assert.throws(() => tree.remove(tree.findPath("/a")), InvariantError);
   assert.throws(() => tree.remove(tree.root), InvariantError);
+  const id = put(tree, "/a");
+  tree.remove(id);
+  assert.throws(() => tree.remove(id), InvariantError);
+  assert.throws(() => tree.remove(1_000_000), InvariantError);
+});
+
+test("what is under a removed node goes with it, with its owners and bytes (storage-format §8)", () => {
+  const tree = newTree(), { digest, approximateDataBytes } = tree;
+  put(tree, "/a");
+  for (const path of ["/a/b", "/a/b/c", "/a/b/d", "/a/e"]) {
+    put(tree, path, { owner: 7n, data: "x" });
+  }
+  const cursor = tree.openCursor(zx(9)), w = new Writer();
+  cursor.writeSome(w, 300);
+  tree.remove(tree.findPath("/a"));
+  while (!cursor.writeSome(w, 1));
+  cursor.close();
+  assert.equal(tree.nodeCount, 4);
+  assert.equal(tree.ephemeralCount, 0);
+  assert.equal(tree.approximateDataBytes, approximateDataBytes);
+  tree.touchParent(tree.root, 0, zx(0));
+  assert.equal(tree.digest, digest);
 });
 
 test("sessions know their ephemerals, and are forgotten with the last one", () => {
