@@ -36,7 +36,9 @@ export function readConnectRequest(r: Reader): ConnectRequest {
 
 /** A whole frame. A session that is gone: timeout 0, id 0, a password of zeros (§2.2). */
 export function connectResponse(
-  session: { readonly id: bigint; readonly timeoutMs: number; readonly password: Uint8Array } | undefined,
+  session:
+    | { readonly id: bigint; readonly timeoutMs: number; readonly password: Uint8Array }
+    | undefined,
   hasReadOnly: boolean,
 ): Uint8Array {
   const w = new Writer(48);

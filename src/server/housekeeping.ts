@@ -71,13 +71,13 @@ export class Housekeeping {
   }
 
   #expire(): void {
-    this.#replica.expireSessions();
+    this.#replica.sessionService.expire();
     this.sessionsChanged();
   }
 
   /** A connection came or lingers: it is looked at when its time is over. */
   sessionlessChanged(): void {
-    const { replica } = { replica: this.#replica };
+    const replica = this.#replica;
     if (replica.sessionless.size === 0 && replica.lingering.size === 0) return;
     this.#sessionless.by(replica.nowMs() + replica.options.sessionlessTimeoutMs);
   }
@@ -103,7 +103,10 @@ export class Housekeeping {
     const { containerCheckIntervalMs, containerMaxPerMinute, containerMaxNeverUsedMs } =
       replica.options;
     if (this.#reapQueue.length === 0) {
-      this.#reapQueue = replica.tree.reapCandidates(replica.clock.wallMs(), containerMaxNeverUsedMs);
+      this.#reapQueue = replica.tree.reapCandidates(
+        replica.clock.wallMs(),
+        containerMaxNeverUsedMs,
+      );
     }
     const gapMs = 60_000 / Math.max(1, containerMaxPerMinute);
     const batch = Math.max(1, Math.floor(REAP_STEP_MS / gapMs));

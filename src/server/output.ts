@@ -3,7 +3,7 @@
  * applied. Fresh buffers cost more than everything else in a read (performance-notes §0): they are kept and reused.
  */
 import { OUTPUT_BUFFER_BYTES, OUTPUT_BUFFERS_KEPT } from "../base/limits.ts";
-import { Writer, viewOf } from "../jute/writer.ts";
+import { viewOf, Writer } from "../jute/writer.ts";
 import type { Connection } from "../runtime.ts";
 
 /** Enough for a notification or a few replies: thousands of connections may need one at the same time. */
@@ -136,7 +136,9 @@ export class Output extends Writer {
     const partial = this.pos - this.#frameStart;
     const needed = partial + count;
     // A small buffer that is full of whole frames is a sign of more to come: go on in a large one.
-    const next = this.#pool.take(old === undefined ? needed : Math.max(needed * 2, SMALL_BYTES + 1));
+    const next = this.#pool.take(
+      old === undefined ? needed : Math.max(needed * 2, SMALL_BYTES + 1),
+    );
     let start = 0;
     if (old !== undefined) {
       const isSmall = old.bytes.length === SMALL_BYTES;

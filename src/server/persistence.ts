@@ -68,7 +68,9 @@ export class Persistence {
 
   /** A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). */
   async writeStartSnapshot(): Promise<void> {
-    if (this.#recovered.report.needsSnapshot) await this.#recovered.snapshotter.take(this.db, false);
+    if (this.#recovered.report.needsSnapshot) {
+      await this.#recovered.snapshotter.take(this.db, false);
+    }
   }
 
   startAutopurge(): void {
@@ -111,9 +113,12 @@ export class Persistence {
     }, (error: unknown) => {
       if (error instanceof SnapshotStopped) return;
       this.#stats.counters.snapshotErrors++;
-      this.#context.log.error("Cannot write a snapshot; the transaction log goes on, and the next trigger tries again", {
-        error: messageOf(error),
-      });
+      this.#context.log.error(
+        "Cannot write a snapshot; the transaction log goes on, and the next trigger tries again",
+        {
+          error: messageOf(error),
+        },
+      );
     });
   }
 

@@ -11,10 +11,6 @@ import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
 import type { AuthSchemes } from "../session/auth/schemes.ts";
-import type { ConnectThrottle } from "../session/connect_throttle.ts";
-import type { SessionIds } from "../session/ids.ts";
-import { negotiateTimeoutMs } from "../session/negotiate.ts";
-import { isPasswordOf, passwordOf } from "../session/password.ts";
 import { type Session, SessionTable } from "../session/sessions.ts";
 import type { Journal } from "../storage/journal.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -22,28 +18,24 @@ import { Applier } from "../txn/apply.ts";
 import type { Database } from "../txn/database.ts";
 import { Preparer } from "../txn/prepare.ts";
 import { Watches } from "../watch/watches.ts";
-import { ClientConnection } from "./connection.ts";
+import type { ClientConnection } from "./connection.ts";
 import { DigestLog } from "./digest_log.ts";
-import { connectResponse, readConnectRequest } from "./handshake.ts";
 import type { ServerOptions } from "./options.ts";
 import { OutputPool } from "./output.ts";
 import { Replies } from "./replies.ts";
 import { ServerTxn } from "./server_txn.ts";
+import { type SessionParts, SessionService } from "./session_service.ts";
 import type { ServerStats } from "./stats.ts";
 import type { FourLetterCommands } from "./view.ts";
 
-export interface ReplicaParts {
+export interface ReplicaParts extends SessionParts {
   readonly options: ServerOptions;
   readonly clock: Clock;
   readonly log: Log;
   readonly db: Database;
   readonly journal: Journal<ServerTxn>;
   readonly auth: AuthSchemes;
-  readonly ids: SessionIds;
-  readonly throttle: ConnectThrottle;
   readonly stats: ServerStats;
-  /** The next session may expire at another time than the timer was set for. */
-  readonly onSessionsChanged: () => void;
   /** Txns and bytes were logged: snapshots are triggered from here. */
   readonly onGroupApplied: (txns: number) => void;
   readonly onFatal: (error: unknown) => void;
@@ -64,6 +56,7 @@ export class Replica {
   readonly stats: ServerStats;
   readonly watches = new Watches();
   readonly sessions: SessionTable;
+  readonly sessionService: SessionService;
   readonly pool = new OutputPool();
   readonly preparer: Preparer;
   readonly applier: Applier;
@@ -86,6 +79,7 @@ export class Replica {
   /** Sequenced and not answered, in order. */
   readonly #queue: ServerTxn[] = [];
   #queueHead = 0;
+  #applying: ServerTxn | undefined;
   #largeBytes = 0;
   readonly #dirty: ClientConnection[] = [];
   /** Of the last write sequenced. */
@@ -105,6 +99,7 @@ export class Replica {
     this.#sequenced = db.lastZxid;
     this.reader = new Reader(options.juteMaxBufferBytes + options.juteExtraBytes);
     this.sessions = new SessionTable(options.tickMs);
+    this.sessionService = new SessionService(this, parts);
     this.preparer = new Preparer(db, parts.auth, {
       extendedTypes: options.extendedTypes,
       enforceQuota: options.enforceQuota,
@@ -114,7 +109,9 @@ export class Replica {
     this.#replies = new Replies(db.tree);
     this.applier = new Applier(db, {
       watches: this.watches,
-      onSession: (id, timeoutMs) => this.#onSession(id, timeoutMs),
+      onSession: (id, timeoutMs) => {
+        if (timeoutMs === undefined) this.sessionService.closed(id, this.#applying?.connection);
+      },
       onPart: (type, err) => this.#replies.part(this.applier, type, err),
       onDigestMismatch: (zxid, expected, actual) => this.#onDigestMismatch(zxid, expected, actual),
     });
@@ -141,7 +138,8 @@ export class Replica {
 
   admitsLargeRequest(length: number): boolean {
     const { largeRequestThresholdBytes: threshold, largeRequestMaxBytes } = this.options;
-    return threshold < 0 || length <= threshold || this.#largeBytes + length <= largeRequestMaxBytes;
+    return threshold < 0 || length <= threshold ||
+      this.#largeBytes + length <= largeRequestMaxBytes;
   }
 
   // ------------------------------------------------------------------------------ writes in
@@ -159,12 +157,10 @@ export class Replica {
     const threshold = this.options.largeRequestThresholdBytes;
     if (threshold > 0 && length > threshold) txn.largeBytes = length;
     this.#largeBytes += txn.largeBytes;
-    connection.onSubmitted(txn);
+    connection.requests.onSubmitted(txn);
     if (type === Op.sync) this.#prepareSync(txn, body);
     else this.#prepare(txn, body, length, connection, 0);
-    if (type === Op.closeSession && txn.isLogged && this.sessions.markClosing(session)) {
-      this.#parts.onSessionsChanged();
-    }
+    if (type === Op.closeSession && txn.isLogged) this.sessionService.closing(connection);
     this.#enqueue(txn);
   }
 
@@ -173,6 +169,14 @@ export class Replica {
     if (this.isStopping) return;
     const txn = new ServerTxn(undefined, sessionId, 0, type, this.nowMs());
     this.#prepare(txn, this.reader.reset(body, 0, body.length), body.length, undefined, 0);
+    this.#enqueue(txn);
+  }
+
+  /** A new session is a txn; its connection is answered when that is applied. */
+  submitSession(connection: ClientConnection, id: bigint, timeoutMs: number): void {
+    const txn = new ServerTxn(connection, id, 0, Op.createSession, this.nowMs());
+    connection.requests.onSubmitted(txn);
+    this.#prepare(txn, this.reader, 0, undefined, timeoutMs);
     this.#enqueue(txn);
   }
 
@@ -201,7 +205,7 @@ export class Replica {
       sessionId,
       cxid: txn.xid,
       type,
-      identities: connection?.identities ?? [],
+      identities: connection?.requests.identities ?? [],
       sessionErr: 0,
       body,
       timeoutMs,
@@ -272,7 +276,9 @@ export class Replica {
     const { connection } = txn;
     if (txn.isLogged) {
       if (txn.txnType === Op.multi) this.#replies.beginMulti();
+      this.#applying = txn;
       const err = this.applier.apply(txn.bytes, txn.start, txn.end, txn.crc);
+      this.#applying = undefined;
       invariant(txn.txnType === Op.multi || err === txn.err, "A txn applies as it was prepared", {
         zxid: txn.zxid,
         prepared: txn.err,
@@ -285,13 +291,14 @@ export class Replica {
     this.#largeBytes -= txn.largeBytes;
     if (connection === undefined) return;
     if (connection.isOpen) this.#reply(connection, txn);
-    connection.onCompleted(txn);
+    connection.requests.onCompleted(txn);
+    connection.afterCompleted();
   }
 
   #reply(connection: ClientConnection, txn: ServerTxn): void {
     const now = this.nowMs();
     const ms = Math.max(0, Math.round(now - txn.arrivedMs));
-    if (txn.type === Op.createSession) return this.#establish(connection, txn);
+    if (txn.type === Op.createSession) return this.sessionService.established(connection, txn);
     const { output } = connection;
     output.beginReply();
     if (txn.err === Code.ok) this.#replies.body(txn, this.applier, output);
@@ -320,103 +327,16 @@ export class Replica {
     for (const connection of [...this.held]) connection.tryResume();
   }
 
-  // ------------------------------------------------------------------------------ sessions
-
-  /** The first frame of a connection (client-protocol §2.2). @throws {JuteError} */
-  connect(connection: ClientConnection, r: Reader): void {
-    const request = readConnectRequest(r);
-    this.stats.counters.connectRequests++;
-    const kind = request.sessionId === 0n ? "global" : "renew";
-    if (!this.#parts.throttle.admits(kind, this.nowMs())) {
-      this.stats.counters.connectionsRejected++;
-      return connection.close("Too many connects: throttled");
-    }
-    if (request.lastZxidSeen > this.db.lastZxid) {
-      return connection.close("Client has seen a zxid that is ahead of ours; it must try another server", {
-        seen: request.lastZxidSeen,
-        ours: this.db.lastZxid,
-      });
-    }
-    const timeoutMs = negotiateTimeoutMs(request.timeoutMs, this.options);
-    if (request.sessionId === 0n) this.#openSession(connection, timeoutMs, request.hasReadOnly);
-    else this.#reattach(connection, request.sessionId, request.password, timeoutMs, request.hasReadOnly);
-  }
-
-  #openSession(connection: ClientConnection, timeoutMs: number, hasReadOnly: boolean): void {
-    const id = this.#parts.ids.next();
-    const session = this.sessions.track(id, timeoutMs, this.nowMs());
-    connection.awaitSession(session, hasReadOnly);
-    const txn = new ServerTxn(connection, id, 0, Op.createSession, this.nowMs());
-    connection.onSubmitted(txn);
-    this.#prepare(txn, this.reader, 0, undefined, timeoutMs);
-    this.#enqueue(txn);
-    this.#parts.onSessionsChanged();
-  }
-
-  #establish(connection: ClientConnection, txn: ServerTxn): void {
-    const { session } = connection;
-    if (session === undefined) return;
-    const password = passwordOf(txn.sessionId);
-    const { id, timeoutMs } = session;
-    connection.establish(
-      session,
-      connectResponse({ id, timeoutMs, password }, connection.hasReadOnlyByte),
-    );
-  }
-
-  #reattach(
-    connection: ClientConnection,
-    id: bigint,
-    password: Uint8Array | null,
-    timeoutMs: number,
-    hasReadOnly: boolean,
-  ): void {
-    const session = this.sessions.get(id);
-    // Whoever holds the session on this server loses it, before the password is looked at, as in Apache.
-    const holder = session?.owner;
-    if (holder instanceof ClientConnection && holder !== connection) {
-      holder.close("Session was taken up by another connection");
-    }
-    const alive = session !== undefined && isPasswordOf(id, password) &&
-      this.sessions.changeTimeout(session, timeoutMs, this.nowMs());
-    if (!alive) {
-      connection.refuse(connectResponse(undefined, hasReadOnly));
-      return;
-    }
-    this.stats.counters.revalidations++;
-    this.#parts.onSessionsChanged();
-    connection.establish(
-      session,
-      connectResponse({ id, timeoutMs, password: passwordOf(id) }, hasReadOnly),
-    );
-  }
-
-  /** Sessions whose time has come are closed by txns of their own (client-protocol §2.5). */
-  expireSessions(): void {
-    for (const session of this.sessions.expire(this.nowMs())) {
-      this.stats.counters.sessionsExpired++;
-      this.log.info("Session expired", { session: hexOfSession(session.id), timeoutMs: session.timeoutMs });
-      this.submitOwn(Op.closeSession, session.id, new Uint8Array(0));
-    }
-    this.flushJournal();
-  }
-
-  #onSession(id: bigint, timeoutMs: number | undefined): void {
-    if (timeoutMs !== undefined) return;
-    const session = this.sessions.remove(id);
-    const owner = session?.owner;
-    // Closed by its own request: the reply leaves first, then the connection ends.
-    const isAsking = (this.#queue[this.#queueHead - 1])?.connection === owner;
-    if (owner instanceof ClientConnection && !isAsking) owner.close("Session is gone");
-  }
-
   #onDigestMismatch(zxid: Zxid, expected: bigint, actual: bigint): void {
     this.stats.counters.digestMismatches++;
-    this.log.error("Tree digest differs from the txn's: the txn stays applied, please report this", {
-      zxid,
-      expected,
-      actual,
-    });
+    this.log.error(
+      "Tree digest differs from the txn's: the txn stays applied, please report this",
+      {
+        zxid,
+        expected,
+        actual,
+      },
+    );
   }
 
   // ------------------------------------------------------------------------------ connections
@@ -433,8 +353,4 @@ export class Replica {
     this.stats.counters.unrecoverableErrors++;
     this.#parts.onFatal(error);
   }
-}
-
-export function hexOfSession(id: bigint): string {
-  return `0x${BigInt.asUintN(64, id).toString(16)}`;
 }

@@ -109,11 +109,15 @@ class Server implements RunningServer {
     for (const id of db.tree.ephemeralSessions()) ids.observe(id);
     removeOrphans(db, this.#log);
     await storage.writeStartSnapshot();
-    const throttle = new ConnectThrottle({
-      tokens: options.connectionThrottleTokens,
-      fillTimeMs: options.connectionThrottleFillTimeMs,
-      fillCount: options.connectionThrottleFillCount,
-    }, random, clock.monotonicMs());
+    const throttle = new ConnectThrottle(
+      {
+        tokens: options.connectionThrottleTokens,
+        fillTimeMs: options.connectionThrottleFillTimeMs,
+        fillCount: options.connectionThrottleFillCount,
+      },
+      random,
+      clock.monotonicMs(),
+    );
     const replica = new Replica({
       options,
       clock,

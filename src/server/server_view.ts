@@ -146,7 +146,7 @@ function viewOf(connection: ClientConnection): ConnectionView {
   return {
     remote: connection.remote,
     interestOps: connection.session === undefined ? 0 : connection.interestOps,
-    queued: connection.outstanding,
+    queued: connection.requests.outstanding,
     sessionId: connection.sessionId,
     timeoutMs: connection.session?.timeoutMs ?? 0,
     establishedMs: connection.establishedMs,
