@@ -33,6 +33,7 @@ export class NodeConnection implements Connection {
     });
     socket.once("close", () => {
       this.#closed = true;
+      // Hosts call every write's callback before this; what one forgot would be lent for ever.
       while (this.#lentHead < this.#lent.length) this.#returnOldest();
       this.#close(this.#failure);
     });

@@ -67,6 +67,8 @@ export const otherCases: readonly Case[] = [
         });
       };
       wake("late", 60.4);
+      // Timers of hosts count whole milliseconds: many odd fractions, so that one that rounds down shows.
+      for (let i = 0; i < 80; i++) wake("", 26 + i * 0.413);
       const cancel = wake("cancelled", 20);
       const far = wake("far", 3_000_000_000);
       wake("past", -5);
@@ -74,7 +76,8 @@ export const otherCases: readonly Case[] = [
       cancel();
       await until(runtime, "the last wake", () => rung.includes("late"));
       far();
-      assert.deepEqual(rung, ["past", "middle", "late"]);
+      assert.deepEqual(rung.filter((name) => name !== ""), ["past", "middle", "late"]);
+      assert.equal(rung.length, 83);
       assert.deepEqual(early, []);
     },
   },
