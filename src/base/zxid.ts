@@ -25,7 +25,7 @@ export function zxidOf(epoch: number, counter: number): Zxid {
 /** From the two halves of an i64 (`hi` signed); saturates beyond ±(2^53 - 1). */
 export function zxidFromHalves(hi: number, lo: number): Zxid {
   if (hi > EPOCH_MAX) return ZXID_MAX;
-  if (hi < -EPOCH_MAX) return -ZXID_MAX as Zxid;
+  if (hi < -EPOCH_MAX - 1 || (hi === -EPOCH_MAX - 1 && lo === 0)) return -ZXID_MAX as Zxid;
   return (hi * TWO_32 + (lo >>> 0)) as Zxid;
 }
 
