@@ -13,7 +13,9 @@ export function simClock(host: Host, life: Life): Clock {
     wallMs: () => world.wallStartMs + Math.floor(world.nowMs) + host.wallSkewMs,
     wakeAt(at, wake) {
       const lateUs = LATE_US[host.random.below(LATE_US.length)] ?? 0;
-      const leftUs = Math.max(1, Math.ceil(at * 1000) - world.nowUs);
+      const wholeUs = Math.ceil(at * 1000);
+      const atUs = wholeUs / 1000 < at ? wholeUs + 1 : wholeUs; // the product may round down
+      const leftUs = Math.max(1, atUs - world.nowUs);
       return life.after(leftUs + lateUs, "wake", wake);
     },
     soon(task) {
