@@ -23,7 +23,7 @@ import { readLog } from "./log_reader.ts";
 import { namesOf, type StoredName } from "./names.ts";
 import { loadNewest } from "./recovery.ts";
 import { replayLogs } from "./replay.ts";
-import { isUnreadable, loadSnapshot, passesQuickCheck } from "./snapshot_reader.ts";
+import { loadSnapshot, passesQuickCheck } from "./snapshot_reader.ts";
 import { Snapshotter } from "./snapshot_writer.ts";
 
 export interface ConvertOptions {
@@ -153,7 +153,7 @@ class Conversion {
       await snapshotter.rewrite(db, loaded, name, this.#prefix + name.name);
       return true;
     } catch (error) {
-      if (!(error instanceof CorruptionError) || !isUnreadable(error)) throw error;
+      if (!(error instanceof CorruptionError)) throw error;
       this.#left.push(name.name);
       return false;
     }

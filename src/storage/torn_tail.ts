@@ -41,7 +41,8 @@ interface Candidate {
  * @param stop why reading stopped there
  */
 export function judgeTail2(codec: Codec, bytes: Uint8Array, stop: ScanStop): Verdict {
-  if (stop === "padding") return "data follows the padding";
+  // Only a checksum before the zeros: the entry was torn right behind it.
+  if (stop === "padding") return bytes.length <= LENGTH_AT ? undefined : "data follows the padding";
   if (stop === "length") return `the entry's length is ${lengthAt(bytes, 0)}`;
   if (stop === "checksum") return "the entry's checksum is wrong";
   if (stop === "endByte") {

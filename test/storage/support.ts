@@ -83,7 +83,7 @@ export type Change =
   | { readonly kind: "closeSession"; readonly id: bigint; readonly paths: readonly string[] }
   | { readonly kind: "error"; readonly code: number };
 
-function bodyOf(change: Change): { type: number; client: bigint; bytes: Uint8Array } {
+function bodyOf(change: Change, cversionOf: (path: string) => number): { type: number; client: bigint; bytes: Uint8Array } {
   const encode = <T>(schema: Schema<T>, value: T): Uint8Array => {
     const w = new Writer(256);
     schema.write(w, value);
@@ -96,7 +96,8 @@ function bodyOf(change: Change): { type: number; client: bigint; bytes: Uint8Arr
         client: change.owner ?? 0n,
         bytes: encode(CreateTxn, {
           path: change.path, data: change.data ?? null, acl: OPEN_ACL,
-          ephemeral: change.owner !== undefined, parentCVersion: change.parentCversion ?? -1,
+          ephemeral: change.owner !== undefined,
+          parentCVersion: change.parentCversion ?? cversionOf(change.path),
         }),
       };
     case "delete":
@@ -110,7 +111,7 @@ function bodyOf(change: Change): { type: number; client: bigint; bytes: Uint8Arr
       return {
         type: Op.multi, client: 0n,
         bytes: encode(MultiTxn, change.parts.map((part) => {
-          const { type, bytes } = bodyOf(part);
+          const { type, bytes } = bodyOf(part, cversionOf);
           return { type, data: bytes };
         })),
       };
@@ -138,7 +139,14 @@ export class Author {
   }
 
   payload(change: Change, zxid = this.db.lastZxid + 1, withDigest = true): Uint8Array {
-    const { type, client, bytes } = bodyOf(change);
+    const creates = new Map<number, number>();
+    const { type, client, bytes } = bodyOf(change, (path) => {
+      const { tree } = this.db;
+      const parent = tree.findPath(path.slice(0, path.lastIndexOf("/")));
+      const before = creates.get(parent) ?? (parent < 0 ? 0 : tree.storedCversion(parent));
+      creates.set(parent, before + 1);
+      return before + 1;
+    });
     const w = new Writer(256);
     TxnHeader.write(w, { clientId: client, cxid: 1, zxid, time: 1_700_000_000_000 + zxid, type });
     w.raw(bytes);
