@@ -163,8 +163,23 @@ function addConvert(runtime: Runtime, program: Command): void {
     .argument("<dir>", "the data directory (dataDir of zoo.cfg)")
     .addOption(new Option("--to <format>", "2 or 3").choices(["2", "3"]).makeOptionMandatory())
     .option("--log-dir <dir>", "the directory of transaction logs, when it is another")
-    .action(async (dir: string, options: { readonly to: string; readonly logDir?: string }) => {
+    .option("--extended-types", "the server ran with extendedTypesEnabled=true")
+    .option("--emulate-353-ttl-nodes", "the server ran with emulate353TTLNodes=true")
+    .action(async (dataDir: string, flags: ConvertFlags) => {
       const { convert } = await import("./convert.ts");
-      await convert(runtime, dir, options.logDir ?? dir, options.to === "2" ? 2 : 3);
+      await convert(runtime, {
+        dataDir,
+        dataLogDir: flags.logDir ?? dataDir,
+        to: flags.to === "2" ? 2 : 3,
+        extendedTypes: flags.extendedTypes === true,
+        emulate353TtlNodes: flags.emulate353TtlNodes === true,
+      });
     });
+}
+
+interface ConvertFlags {
+  readonly to: string;
+  readonly logDir?: string;
+  readonly extendedTypes?: boolean;
+  readonly emulate353TtlNodes?: boolean;
 }

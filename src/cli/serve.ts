@@ -75,7 +75,10 @@ const SIGNAL_EXIT: Readonly<Partial<Record<Signal, number>>> = { SIGINT: 130, SI
  * The first signal stops accepting, drains, syncs and ends with 0; one more ends at once. Before the server runs there
  * is nothing to drain.
  */
-function onStopSignals(runtime: Runtime, log: Log): { use(server: RunningServer): void } {
+export function onStopSignals(
+  runtime: Pick<Runtime, "process">,
+  log: Log,
+): { use(server: RunningServer): void } {
   let server: RunningServer | undefined;
   let stopping = false;
   const stop = async (signal: Signal): Promise<void> => {
