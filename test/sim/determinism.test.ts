@@ -11,7 +11,7 @@ const HASHES = [
   "6e58b766cff5d7e4",
   "dd089d4604bca614",
   "78d588c378e3d0cf",
-  "a871d2ffabe25eb7",
+  "741af7d98f7798a6",
   "c3340e97f8fad610",
   "54da6a7060e3af26",
   "44f26229f73100a7",
