@@ -3,6 +3,7 @@ import { CorruptionError, messageOf, UsageError } from "../base/errors.ts";
 import { InvariantError } from "../base/invariant.ts";
 import { RuntimeError } from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
+import { oneLine } from "./one_line.ts";
 
 export const Exit = { clean: 0, failed: 1, usage: 2, dataDirectory: 3 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
@@ -15,6 +16,12 @@ export interface Failure {
 
 /** @param options of the server that was to start, when there were any yet */
 export function failureOf(error: unknown, options?: ServerOptions): Failure {
+  const { code, message } = describe(error, options);
+  const isBug = error instanceof InvariantError; // with its stack: the one failure of several lines
+  return { code, message: isBug ? message : oneLine(message) };
+}
+
+function describe(error: unknown, options: ServerOptions | undefined): Failure {
   if (error instanceof UsageError) {
     // The configuration was read by then: what a server still finds wrong is its directory.
     const code = options === undefined ? Exit.usage : Exit.dataDirectory;

@@ -9,6 +9,7 @@ import {
 } from "@logtape/logtape";
 import type { LogFacts, LogLevel } from "../base/log.ts";
 import type { LogLine, LogSettings } from "./logging.ts";
+import { oneLine } from "./one_line.ts";
 
 const LEVELS: Readonly<Record<LogLevel, TapeLevel>> = {
   debug: "debug",
@@ -65,12 +66,4 @@ const textLine: TextFormatter = (record: LogRecord): string => {
 
 function quoted(value: string): string {
   return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-/** A client's bytes may be in a message: none of them ends the line or moves the cursor. */
-function oneLine(message: string): string {
-  return message.replace(
-    /[\u0000-\u001f\u007f-\u009f]/g,
-    (char) => JSON.stringify(char).slice(1, -1),
-  );
 }

@@ -54,3 +54,8 @@ test("damage and everything else is 1, a bug asks to be reported", () => {
   assert.deepEqual(failureOf(new Error("other")), { code: 1, message: "other" });
   assert.match(failureOf(new InvariantError("A holds", {})).message, /please report it/);
 });
+
+test("no text of a file or of the host ends the line", () => {
+  const failure = failureOf(new UsageError("a\nb\u001b[31mc\u2028d\u0085e"));
+  assert.equal(failure.message, "a\\u000ab\\u001b[31mc\\u2028d\\u0085e");
+});

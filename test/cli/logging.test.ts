@@ -33,7 +33,7 @@ test("text lines have time, level, message and facts, and no control character o
   assert.equal(
     await logged("info", "text"),
     `2026-11-20T09:40:32.123Z INFO  Session opened sessionId=0x100000000000001 remote=127.0.0.1:5 why="a \\"b\\""
-2026-11-20T09:40:32.124Z WARN  Slow\\nsync\\u001b[2J ms=1500 isFatal=false
+2026-11-20T09:40:32.124Z WARN  Slow\\u000async\\u001b[2J ms=1500 isFatal=false
 2026-11-20T09:40:32.125Z ERROR Broken
 `,
   );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";
 import { utf8Encode } from "../../src/base/host.ts";
 import { findKey, KEY_SECTIONS } from "../../src/config/keys.ts";
@@ -382,4 +383,48 @@ test("Apache's sample configuration starts", () => {
   assert.equal(server.tickMs, 2000);
   assert.equal(notices.every(({ level }) => level === "warn"), true);
   assert.equal(notices.length, 2);
+});
+
+test("any file is either used or refused as wrong use", () => {
+  const keys = KEY_SECTIONS.flatMap(({ rules }) => rules.map(({ name }) => name.replace("*", "1")));
+  const value = fc.oneof(
+    fc.constantFrom(
+      "true",
+      "false",
+      "yes",
+      "no",
+      "-1",
+      "0",
+      "1",
+      "2147483648",
+      "0x10",
+      "010",
+      "09",
+      "h:1:2",
+      "1e3",
+    ),
+    fc.string({ maxLength: 8 }),
+  );
+  const entry = fc.tuple(fc.oneof(fc.constantFrom(...keys), fc.string({ maxLength: 6 })), value);
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 6 }), (entries) => {
+      const settings = entries.map(([key, value], at) => ({
+        key,
+        value,
+        source: `zoo.cfg, line ${at + 3}`,
+      }));
+      const basics = settingsOfFile("zoo.cfg", parseProperties(utf8Encode(BASICS)));
+      try {
+        const { server } = resolve([...basics, ...settings], { file: "zoo.cfg" });
+        assert.deepEqual(Object.keys(server).sort(), Object.keys(DEFAULT_OPTIONS).sort());
+        for (const number of Object.values(server)) {
+          assert.ok(typeof number !== "number" || Number.isFinite(number));
+        }
+        assert.ok(server.minSessionTimeoutMs <= server.maxSessionTimeoutMs);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
