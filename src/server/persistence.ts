@@ -38,6 +38,8 @@ export class Persistence {
       hashSeed: random.uint32(),
       onSession,
     });
+    // Replay over a fuzzy snapshot may have counted twice.
+    recovered.database.quotas.rebuild();
     return new Persistence(context, recovered, options, stats);
   }
 

@@ -41,13 +41,13 @@ export class ReplicaView implements ServerView {
     return this.#replica.db.lastZxid;
   }
   get nodeCount(): number {
-    return this.#replica.tree.nodeCount;
+    return this.#replica.tree.nodeCount + 1; // Apache counts the root as "" and as "/"
   }
   get ephemeralCount(): number {
     return this.#replica.tree.ephemeralCount;
   }
   approximateDataSize(): number {
-    return this.#replica.tree.approximateDataBytes;
+    return this.#replica.tree.approximateDataBytes + 1;
   }
   get outstandingRequests(): number {
     return this.#replica.outstanding;

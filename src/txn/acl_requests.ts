@@ -30,7 +30,13 @@ export class AclRequests {
   read(r: Reader): AclRequest {
     const start = r.pos;
     const list = readRequestedAcls(r);
-    return { knownId: this.#memo.recall(r.bytes, start, r.pos), list, bytes: r.bytes, start, end: r.pos };
+    return {
+      knownId: this.#memo.recall(r.bytes, start, r.pos),
+      list,
+      bytes: r.bytes,
+      start,
+      end: r.pos,
+    };
   }
 
   /** @returns the interned id, retained once for the caller; or a negative result code */

@@ -4,17 +4,17 @@
  */
 import { ProtocolError } from "../base/errors.ts";
 import { utf8Encode } from "../base/host.ts";
-import type { Zxid } from "../base/zxid.ts";
+import { formatZxid, type Zxid } from "../base/zxid.ts";
 import { Reader } from "../jute/reader.ts";
 import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import { DIGEST_VERSION, TXN_DIGEST_BYTES } from "../protocol/records.ts";
+import { CONTAINER_OWNER, ttlOwner } from "../tree/owner.ts";
 import { NO_NODE, type NodeId } from "../tree/tree.ts";
 import type { Watches } from "../watch/watches.ts";
 import { AclMemo, readTxnAcls } from "./acl_codec.ts";
 import { readPaths2Delete } from "./close_session.ts";
 import type { Database } from "./database.ts";
-import { OWNER_CONTAINER, OWNER_NONE, ttlOwner } from "./owner.ts";
 import { QUOTA_PREFIX } from "./quota_paths.ts";
 
 export interface ApplyHooks {
@@ -111,13 +111,17 @@ export class Applier {
       case Op.error:
         return r.int32();
       default:
-        throw new ProtocolError(`Cannot apply txn 0x${this.zxid.toString(16)}: unknown type ${type}`);
+        throw new ProtocolError(
+          `Cannot apply txn ${formatZxid(this.zxid)}: unknown type ${type}`,
+        );
     }
   }
 
   #readPath(r: Reader): void {
     const length = r.bufferSpan();
-    if (length < 0) throw new ProtocolError(`Cannot apply txn 0x${this.zxid.toString(16)}: null path`);
+    if (length < 0) {
+      throw new ProtocolError(`Cannot apply txn ${formatZxid(this.zxid)}: null path`);
+    }
     this.pathStart = r.spanStart;
     this.pathEnd = r.spanStart + length;
   }
@@ -129,16 +133,18 @@ export class Applier {
     const dataStart = r.spanStart;
     const { tree, quotas } = this.#db;
     const aclId = readTxnAcls(r, tree.acls, this.#memo);
-    let owner = OWNER_NONE;
+    let owner = 0n;
     let parentCversion: number;
     if (type === Op.create || type === Op.create2) {
-      if (r.remaining === 0) throw new ProtocolError("Cannot read a create txn: it ends after its ACL");
+      if (r.remaining === 0) {
+        throw new ProtocolError("Cannot read a create txn: it ends after its ACL");
+      }
       if (r.bool()) owner = this.clientId;
       // Written before 3.4 there is no parentCVersion (storage-format §5.2); a digest cannot follow it then.
       parentCversion = r.remaining >= 4 ? r.int32() : -1;
     } else {
       parentCversion = r.int32();
-      owner = type === Op.createTtl ? ttlOwner(r.int64Number()) : OWNER_CONTAINER;
+      owner = type === Op.createTtl ? this.#ttlOwner(r.int64Number()) : CONTAINER_OWNER;
     }
     const bytes = r.bytes;
     const nameStart = lastSlash(bytes, start, end) + 1;
@@ -154,8 +160,18 @@ export class Applier {
     this.#raiseCversion(parent, parentCversion);
     const data = dataLength < 0 ? null : bytes;
     const node = tree.insert(
-      parent, bytes, nameStart, end, data, dataStart, dataStart + Math.max(dataLength, 0),
-      aclId, owner, this.zxid, this.time, crc,
+      parent,
+      bytes,
+      nameStart,
+      end,
+      data,
+      dataStart,
+      dataStart + Math.max(dataLength, 0),
+      aclId,
+      owner,
+      this.zxid,
+      this.time,
+      crc,
     );
     this.node = node;
     const watches = this.#hooks.watches;
@@ -166,6 +182,14 @@ export class Applier {
       watches?.nodeCreated(path, tree.pathOf(parent), this.zxid, aclId, tree.aclId(parent));
     }
     return Code.ok;
+  }
+
+  #ttlOwner(ttlMs: number): bigint {
+    const owner = ttlOwner(ttlMs, this.#db.options);
+    if (owner !== undefined) return owner;
+    throw new ProtocolError(
+      `Cannot apply txn ${formatZxid(this.zxid)}: TTL ${ttlMs} ms is out of range`,
+    );
   }
 
   #raiseCversion(parent: NodeId, parentCversion: number): void {
@@ -213,7 +237,14 @@ export class Applier {
     const oldLength = Math.max(tree.dataLength(node), 0);
     const data = length < 0 ? null : r.bytes;
     tree.setData(
-      node, data, dataStart, dataStart + Math.max(length, 0), version, this.zxid, this.time, crc,
+      node,
+      data,
+      dataStart,
+      dataStart + Math.max(length, 0),
+      version,
+      this.zxid,
+      this.time,
+      crc,
     );
     const watches = this.#hooks.watches;
     const watched = watches !== undefined && !watches.isEmpty;

@@ -23,7 +23,9 @@ export class NodeState {
   /** As stored: the number of creates below, not what clients see. */
   cversion = 0;
   aversion = 0;
-  owner = 0n;
+  /** The stored owner, in halves: nearly always zero, and a bigint costs. */
+  ownerHi = 0;
+  ownerLo = 0;
   aclId = 0;
   childCount = 0;
   dataLength = 0;
@@ -32,11 +34,13 @@ export class NodeState {
   /** Its share of the tree digest. */
   digest = 0;
 
-  get ownerHi(): number {
-    return this.owner === 0n ? 0 : Number(BigInt.asIntN(32, this.owner >> 32n));
+  get owner(): bigint {
+    if (this.ownerHi === 0 && this.ownerLo === 0) return 0n;
+    return (BigInt(this.ownerHi) << 32n) | BigInt(this.ownerLo >>> 0);
   }
-  get ownerLo(): number {
-    return this.owner === 0n ? 0 : Number(BigInt.asIntN(32, this.owner));
+  set owner(owner: bigint) {
+    this.ownerHi = Number(BigInt.asIntN(32, owner >> 32n));
+    this.ownerLo = Number(BigInt.asIntN(32, owner));
   }
 
   constructor(path: string) {
@@ -54,7 +58,8 @@ export class NodeState {
     this.version = other.version;
     this.cversion = other.cversion;
     this.aversion = other.aversion;
-    this.owner = other.owner;
+    this.ownerHi = other.ownerHi;
+    this.ownerLo = other.ownerLo;
     this.aclId = other.aclId;
     this.childCount = other.childCount;
     this.dataLength = other.dataLength;
@@ -117,7 +122,8 @@ export class Overlay {
     state.version = tree.version(id);
     state.cversion = tree.storedCversion(id);
     state.aversion = tree.aversion(id);
-    state.owner = tree.owner(id);
+    state.ownerHi = tree.ownerHi(id);
+    state.ownerLo = tree.ownerLo(id);
     state.aclId = tree.aclId(id);
     state.childCount = tree.childCount(id);
     state.dataLength = Math.max(tree.dataLength(id), 0);
@@ -146,8 +152,18 @@ export class Overlay {
     if (!this.#digest) return;
     this.sum.subtract(state.digest);
     state.digest = !state.exists || isUncounted(state.path) ? 0 : statDigest(
-      this.#codec, state.crc, state.czxid, state.mzxid, state.pzxid, state.ctime, state.mtime,
-      state.version, state.cversion, state.aversion, state.ownerHi, state.ownerLo,
+      this.#codec,
+      state.crc,
+      state.czxid,
+      state.mzxid,
+      state.pzxid,
+      state.ctime,
+      state.mtime,
+      state.version,
+      state.cversion,
+      state.aversion,
+      state.ownerHi,
+      state.ownerLo,
     );
     this.sum.add(state.digest);
   }
@@ -196,7 +212,9 @@ export class Overlay {
     });
     const known = new Set(paths);
     for (const state of this.#states.values()) {
-      if (state.exists && state.owner === sessionId && !known.has(state.path)) paths.push(state.path);
+      if (state.exists && state.owner === sessionId && !known.has(state.path)) {
+        paths.push(state.path);
+      }
     }
     return paths;
   }

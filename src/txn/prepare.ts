@@ -14,12 +14,12 @@ import { DIGEST_VERSION, TXN_HEADER_BYTES } from "../protocol/records.ts";
 import type { AuthSchemes } from "../session/auth/schemes.ts";
 import { pathDataCrc } from "../tree/digest.ts";
 import type { QuotaVerdict } from "../tree/quota.ts";
+import { OwnerKind, ownerKind } from "../tree/owner.ts";
 import { isSpecialPath, parentOf, pathProblem } from "../tree/path.ts";
 import { AclRequests } from "./acl_requests.ts";
 import type { Database } from "./database.ts";
 import { prepareMulti } from "./multi.ts";
 import { NodeState, Overlay } from "./overlay.ts";
-import { isSessionOwner } from "./owner.ts";
 import { CreatePreparer } from "./prepare_create.ts";
 import type { PreparedTxn, WriteRequest } from "./request.ts";
 
@@ -141,7 +141,9 @@ export class Preparer {
     if (!path.includes("/") || path.includes("\0") || isSpecialPath(path)) return Code.badArguments;
     const parent = this.overlay.find(parentOf(path));
     if (parent === undefined) return Code.noNode;
-    if (!this.db.tree.acls.allows(parent.aclId, Perm.delete, request.identities)) return Code.noAuth;
+    if (!this.db.tree.acls.allows(parent.aclId, Perm.delete, request.identities)) {
+      return Code.noAuth;
+    }
     const node = this.overlay.find(path);
     if (node === undefined) return Code.noNode;
     if (version !== -1 && version !== node.version) return Code.badVersion;
@@ -200,8 +202,13 @@ export class Preparer {
     if (this.db.options.digest) {
       const pathAt = at + 4;
       node.crc = pathDataCrc(
-        this.codec, w.bytes, path === "/" ? pathAt + 1 : pathAt, pathAt + (pathEnd - pathStart),
-        w.bytes, dataEnd - dataLength, dataEnd,
+        this.codec,
+        w.bytes,
+        path === "/" ? pathAt + 1 : pathAt,
+        pathAt + (pathEnd - pathStart),
+        w.bytes,
+        dataEnd - dataLength,
+        dataEnd,
       );
       txn.crc = node.crc;
     }
@@ -258,9 +265,8 @@ export class Preparer {
     const node = this.overlay.find(path);
     if (node === undefined) return Code.noNode;
     if (node.childCount > 0) return Code.notEmpty;
-    if (node.owner === 0n || isSessionOwner(node.owner, this.options.extendedTypes)) {
-      return Code.badVersion;
-    }
+    const kind = this.kindOf(node);
+    if (kind === OwnerKind.none || kind === OwnerKind.ephemeral) return Code.badVersion;
     const parent = this.overlay.find(parentOf(path));
     if (parent === undefined) return Code.noNode;
     this.#remove(parent, node, txn);
@@ -286,6 +292,11 @@ export class Preparer {
       if (node !== undefined && parent !== undefined) this.#remove(parent, node, txn);
     }
     return Code.ok;
+  }
+
+  kindOf(node: NodeState): OwnerKind | undefined {
+    if (node.ownerHi === 0 && node.ownerLo === 0) return OwnerKind.none;
+    return ownerKind(node.owner, this.db.options);
   }
 
   withinQuota(path: string, countDelta: number, bytesDelta: number): boolean {

@@ -5,10 +5,10 @@ import { Perm } from "../protocol/acl.ts";
 import { Code } from "../protocol/codes.ts";
 import { isEphemeralMode, isSequentialMode, isTtlMode, Op } from "../protocol/ops.ts";
 import { pathDataCrc } from "../tree/digest.ts";
+import { CONTAINER_OWNER, OwnerKind, ttlOwner } from "../tree/owner.ts";
 import { parentOf, pathProblem } from "../tree/path.ts";
 import type { AclRequest } from "./acl_requests.ts";
 import { NodeState } from "./overlay.ts";
-import { isSessionOwner, isTtlInRange, OWNER_CONTAINER, OWNER_NONE, ttlOwner } from "./owner.ts";
 import type { Preparer } from "./prepare.ts";
 import type { PreparedTxn, WriteRequest } from "./request.ts";
 
@@ -60,9 +60,9 @@ export class CreatePreparer {
       : create.path;
     if (pathProblem(path) !== undefined) return Code.badArguments;
     if (overlay.find(path) !== undefined) return Code.nodeExists;
-    if (isSessionOwner(parent.owner, this.#preparer.options.extendedTypes)) {
-      return Code.noChildrenForEphemerals;
-    }
+    const parentKind = this.#preparer.kindOf(parent);
+    if (parentKind === OwnerKind.ephemeral) return Code.noChildrenForEphemerals;
+    if (parentKind === undefined) return Code.marshallingError;
     const dataLength = Math.max(create.dataLength, 0);
     if (!this.#preparer.withinQuota(path, 1, dataLength)) return Code.quotaExceeded;
     this.#write(request, create, type, path, aclId, parent, w, txn, timeMs);
@@ -79,13 +79,17 @@ export class CreatePreparer {
     return { path, bytes: r.bytes, dataLength, dataStart, acl, flags, ttlMs };
   }
 
+  #ttlOwner(ttlMs: number): bigint | undefined {
+    return ttlOwner(ttlMs, this.#preparer.db.options);
+  }
+
   /** Of a request by itself the operation decides what is stored, the flag only whether it may be (§3.3). */
   #modeProblem(create: CreateRequest, type: number): number {
     const { flags, ttlMs } = create;
     if (flags < 0 || flags > CREATE_MODE_MAX) return Code.badArguments;
     if (isTtlMode(flags)) {
       if (!this.#preparer.options.extendedTypes) return Code.unimplemented;
-      return isTtlInRange(ttlMs) ? Code.ok : Code.badArguments;
+      return this.#ttlOwner(ttlMs) === undefined ? Code.badArguments : Code.ok;
     }
     return type === Op.createTtl ? Code.badArguments : Code.ok;
   }
@@ -127,7 +131,9 @@ export class CreatePreparer {
     const node = new NodeState(path);
     node.czxid = node.mzxid = node.pzxid = txn.zxid;
     node.ctime = node.mtime = timeMs;
-    node.owner = ownerOf(type, ephemeral, request.sessionId, create.ttlMs);
+    if (type === Op.createContainer) node.owner = CONTAINER_OWNER;
+    else if (type === Op.createTtl) node.owner = this.#ttlOwner(create.ttlMs) ?? 0n;
+    else if (ephemeral) node.owner = request.sessionId;
     node.aclId = aclId;
     node.dataLength = Math.max(create.dataLength, 0);
     if (db.options.digest) {
@@ -139,12 +145,6 @@ export class CreatePreparer {
     overlay.changed(node);
     txn.changes.push(parent, node);
   }
-}
-
-function ownerOf(type: number, ephemeral: boolean, sessionId: bigint, ttlMs: number): bigint {
-  if (type === Op.createContainer) return OWNER_CONTAINER;
-  if (type === Op.createTtl) return ttlOwner(ttlMs);
-  return ephemeral ? sessionId : OWNER_NONE;
 }
 
 /** The parent's counter before this create, to width 10, its sign a column. */
@@ -159,6 +159,7 @@ export function createTypeInMulti(type: number, flags: number): number {
     throw new JuteError(`Cannot create with flags ${flags}, known are 0 to ${CREATE_MODE_MAX}`);
   }
   if (flags === 4) return Op.createContainer;
-  if (isTtlMode(flags)) return Op.createTtl;
-  return type === Op.createTtl || type === Op.createContainer ? Op.create : type;
+  if (!isTtlMode(flags)) return type === Op.createTtl ? Op.create : type;
+  if (type !== Op.createTtl) throw new JuteError("Cannot create with a TTL flag and no TTL");
+  return Op.createTtl;
 }
