@@ -18,6 +18,8 @@ export interface DriveOptions {
   readonly cwd?: string;
   /** All of its standard input. */
   readonly input?: string;
+  /** Lines of its standard input, each with what it prints then: the next line waits for it. */
+  readonly paced?: readonly (readonly [line: string, until?: RegExp])[];
   /** For a line `@name` the client prints: does what it asks for; the client gets a line back when it is done. */
   readonly onRequest?: (name: string) => Promise<void>;
   readonly timeoutMs?: number;
@@ -43,18 +45,34 @@ export function drive(command: string, args: readonly string[], options: DriveOp
         options.onRequest(line.slice(1)).then(() => child.stdin.write("done\n"), reject);
       }
     };
+    const paced = [...options.paced ?? []];
+    let until: RegExp | undefined;
+    let seen = 0;
+    const count = (): number =>
+      until === undefined ? 0 : [...(output.stdout + output.stderr).matchAll(new RegExp(until, "gm"))].length;
+    const pace = (): void => {
+      while (paced.length > 0 && (until === undefined || count() > seen)) {
+        const [line, next] = paced.shift() ?? [""];
+        until = next;
+        seen = count();
+        child.stdin.write(line + "\n");
+      }
+    };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output.stdout += text;
       answer();
+      pace();
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       output.stderr += text;
+      pace();
     });
     child.stdin.on("error", () => {});
-    if (options.onRequest === undefined) child.stdin.end(options.input ?? "");
+    if (options.paced !== undefined) pace();
+    else if (options.onRequest === undefined) child.stdin.end(options.input ?? "");
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`${command} did not end in time:\n${output.stdout}\n${output.stderr}`));
+      reject(new Error(`${command} did not end in time (${paced.length} lines unsent):\n${output.stdout}\n${output.stderr}`));
     }, options.timeoutMs ?? 60_000);
     child.on("error", reject);
     child.on("close", (code) => {
