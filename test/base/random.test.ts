@@ -16,7 +16,9 @@ test("a seed gives the same numbers on every engine", () => {
 });
 
 test("each part of a seed changes the sequence", () => {
-  const seeds = [[], [1], [2], [1, 0], [1, 1], [0, 1], [2 ** 40], [2 ** 40 + 1], [-1], [2 ** 32], [2 ** 33]];
+  const seeds = [[], [1], [2], [1, 0], [1, 1], [0, 1], [2 ** 40], [2 ** 40 + 1], [-1], [2 ** 32], [
+    2 ** 33,
+  ]];
   const sequences = new Set(seeds.map((seed) => first(seed).join()));
   assert.equal(sequences.size, seeds.length);
 });

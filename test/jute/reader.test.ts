@@ -13,7 +13,10 @@ function readerOf(hex: string): Reader {
 
 function fromHex(hex: string): Uint8Array {
   const digits = hex.replaceAll(" ", "");
-  return Uint8Array.from({ length: digits.length / 2 }, (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+  return Uint8Array.from(
+    { length: digits.length / 2 },
+    (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
 }
 
 function written(write: (w: Writer) => void): Uint8Array {
@@ -32,7 +35,12 @@ test("integers are big-endian two's complement", () => {
 });
 
 test("any byte but zero is true", () => {
-  assert.deepEqual(["00", "01", "02", "ff"].map((hex) => readerOf(hex).bool()), [false, true, true, true]);
+  assert.deepEqual(["00", "01", "02", "ff"].map((hex) => readerOf(hex).bool()), [
+    false,
+    true,
+    true,
+    true,
+  ]);
 });
 
 test("a zxid beyond 2^53 saturates in its direction", () => {
@@ -125,7 +133,9 @@ test("a span says where its bytes lie, wherever the record begins", () => {
 });
 
 test("random bytes give values or a JuteError, and the position stays inside", () => {
-  const steps = fc.array(fc.constantFrom("bool", "int32", "int64", "buffer", "ustring", "vectorCount"));
+  const steps = fc.array(
+    fc.constantFrom("bool", "int32", "int64", "buffer", "ustring", "vectorCount"),
+  );
   fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), steps, (bytes, names) => {
     const r = new Reader(40).reset(bytes, 0, bytes.length);
     try {

@@ -8,13 +8,19 @@ import { viewOf, Writer } from "../../src/jute/writer.ts";
 
 const value = fc.oneof(
   fc.record({ kind: fc.constant("bool" as const), value: fc.boolean() }),
-  fc.record({ kind: fc.constant("int32" as const), value: fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }) }),
+  fc.record({
+    kind: fc.constant("int32" as const),
+    value: fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }),
+  }),
   fc.record({
     kind: fc.constant("int64" as const),
     value: fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),
   }),
   fc.record({ kind: fc.constant("int64Number" as const), value: fc.maxSafeInteger() }),
-  fc.record({ kind: fc.constant("buffer" as const), value: fc.option(fc.uint8Array({ maxLength: 80 })) }),
+  fc.record({
+    kind: fc.constant("buffer" as const),
+    value: fc.option(fc.uint8Array({ maxLength: 80 })),
+  }),
   fc.record({
     kind: fc.constant("ustring" as const),
     value: fc.option(fc.string({ unit: "grapheme", maxLength: 150 })),
@@ -78,7 +84,10 @@ test("raw ranges of every length are copied exactly, short loop and long copy al
 test("halves of a 64-bit integer are written as they are", () => {
   const w = new Writer(0);
   w.int64Halves(-1, 0x1234_5678);
-  assert.equal(new Reader().reset(w.bytes, 0, w.pos).int64(), BigInt.asIntN(64, 0xffffffff_12345678n));
+  assert.equal(
+    new Reader().reset(w.bytes, 0, w.pos).int64(),
+    BigInt.asIntN(64, 0xffffffff_12345678n),
+  );
 });
 
 test("patching reaches what is written and nothing else", () => {

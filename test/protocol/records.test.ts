@@ -57,7 +57,9 @@ test("connect responses: a session, and one that is gone", () => {
     });
   assert.equal(
     answer(30_000, 0x100000000000000n, passwd),
-    plain("00000025 00000000 00007530 0100000000000000 00000010 f22acd4a97e69d6d20a49bb638eadb38 00"),
+    plain(
+      "00000025 00000000 00007530 0100000000000000 00000010 f22acd4a97e69d6d20a49bb638eadb38 00",
+    ),
   );
   assert.equal(
     answer(0, 0n, new Uint8Array(16)),
@@ -158,7 +160,9 @@ test("a Stat is 68 bytes in the order of client-protocol §5", () => {
   assert.equal(w.pos, records.STAT_BYTES);
   const at = (offset: number, bytes: number) => hexOf(w.written().subarray(offset, offset + bytes));
   assert.deepEqual(
-    [at(0, 8), at(8, 8), at(16, 8), at(24, 8), at(32, 4), at(36, 4), at(40, 4)].map((hex) => parseInt(hex, 16)),
+    [at(0, 8), at(8, 8), at(16, 8), at(24, 8), at(32, 4), at(36, 4), at(40, 4)].map((hex) =>
+      parseInt(hex, 16)
+    ),
     [1, 2, 3, 4, 5, 6, 7],
   );
   assert.equal(at(44, 8), "fffffffffffffff8");
@@ -196,7 +200,13 @@ const samples: Readonly<Record<string, unknown>> = {
   Id: { scheme: "ip", id: "::1" },
   AclRecord: acl[1],
   Stat: stat,
-  ConnectRequest: { protocolVersion: 0, lastZxidSeen: 2 ** 40, timeOut: -1, sessionId: -2n, passwd: null },
+  ConnectRequest: {
+    protocolVersion: 0,
+    lastZxidSeen: 2 ** 40,
+    timeOut: -1,
+    sessionId: -2n,
+    passwd: null,
+  },
   ConnectResponse: { protocolVersion: 0, timeOut: 1, sessionId: 2n, passwd: data },
   RequestHeader: { xid: -2, type: 11 },
   ReplyHeader: { xid: 1, zxid: -1, err: -110 },

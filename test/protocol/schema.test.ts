@@ -4,7 +4,17 @@ import fc from "fast-check";
 import { JuteError, Reader } from "../../src/jute/reader.ts";
 import { Writer } from "../../src/jute/writer.ts";
 import * as records from "../../src/protocol/records.ts";
-import { bool, buffer, int, long, longNumber, record, text, ustring, vector } from "../../src/protocol/schema.ts";
+import {
+  bool,
+  buffer,
+  int,
+  long,
+  longNumber,
+  record,
+  text,
+  ustring,
+  vector,
+} from "../../src/protocol/schema.ts";
 
 const everything = record({
   yes: bool,
@@ -52,7 +62,12 @@ test("a text that must be there refuses null", () => {
 });
 
 test("random bytes never make a decoder throw anything but a JuteError", () => {
-  const schemas = [records.CreateTtlRequest, records.SetWatches2, records.GetAclResponse, records.MultiTxn];
+  const schemas = [
+    records.CreateTtlRequest,
+    records.SetWatches2,
+    records.GetAclResponse,
+    records.MultiTxn,
+  ];
   fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), fc.nat(3), (bytes, which) => {
     try {
       schemas[which]?.read(new Reader().reset(bytes, 0, bytes.length));

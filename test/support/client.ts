@@ -5,7 +5,12 @@
 import { Reader } from "../../src/jute/reader.ts";
 import { viewOf, Writer } from "../../src/jute/writer.ts";
 import { Op, Xid } from "../../src/protocol/ops.ts";
-import { ConnectRequest, ConnectResponse, ReplyHeader, WatcherEvent } from "../../src/protocol/records.ts";
+import {
+  ConnectRequest,
+  ConnectResponse,
+  ReplyHeader,
+  WatcherEvent,
+} from "../../src/protocol/records.ts";
 import type { Schema } from "../../src/protocol/schema.ts";
 import type { Connection, Runtime, RuntimeError } from "../../src/runtime.ts";
 

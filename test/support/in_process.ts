@@ -73,7 +73,9 @@ export class Stage {
   async connect(options: HandshakeOptions = {}): Promise<TestClient> {
     const client = await this.open();
     const answer = await client.handshake(options);
-    if (answer === undefined) throw new Error("the server closed the connection instead of an answer");
+    if (answer === undefined) {
+      throw new Error("the server closed the connection instead of an answer");
+    }
     if (answer.timeoutMs <= 0) throw new Error("the server says that the session is gone");
     return client;
   }
@@ -103,7 +105,12 @@ export class Stage {
     const write = (level: LogLevel) => (message: string, facts: LogFacts = {}) => {
       this.lines.push({ level, message, facts });
     };
-    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+    return {
+      debug: write("debug"),
+      info: write("info"),
+      warn: write("warn"),
+      error: write("error"),
+    };
   }
 }
 

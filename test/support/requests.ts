@@ -13,7 +13,9 @@ export function bytes(data: string | Uint8Array | null): Uint8Array | null {
   return typeof data === "string" ? utf8Encode(data) : data;
 }
 
-export function wireAcl(acl: readonly Acl[]): { perms: number; id: { scheme: string; id: string } }[] {
+export function wireAcl(
+  acl: readonly Acl[],
+): { perms: number; id: { scheme: string; id: string } }[] {
   return acl.map(({ perms, scheme, id }) => ({ perms, id: { scheme, id } }));
 }
 
@@ -32,7 +34,11 @@ export function pathWatch(path: string, watch = false): Uint8Array {
 export function pathVersion(path: string, version = -1): Uint8Array {
   return encode(records.DeleteRequest, { path, version });
 }
-export function setDataBody(path: string, data: string | Uint8Array | null, version = -1): Uint8Array {
+export function setDataBody(
+  path: string,
+  data: string | Uint8Array | null,
+  version = -1,
+): Uint8Array {
   return encode(records.SetDataRequest, { path, data: bytes(data), version });
 }
 export function setAclBody(path: string, acl: readonly Acl[], version = -1): Uint8Array {
@@ -58,7 +64,9 @@ export function ttlBody(path: string, ttl: number, flags = 5): Uint8Array {
 }
 
 /** A multi's body from its parts. */
-export function multiBody(parts: readonly (readonly [type: number, body: Uint8Array])[]): Uint8Array {
+export function multiBody(
+  parts: readonly (readonly [type: number, body: Uint8Array])[],
+): Uint8Array {
   const w = new Writer(256);
   for (const [type, body] of parts) {
     records.MultiHeader.write(w, { type, done: false, err: -1 });
@@ -93,7 +101,12 @@ export function create(
 ): Promise<Reply> {
   return client.send(Op.create, createBody(path, data, flags, acl));
 }
-export function setData(client: TestClient, path: string, data: string, version = -1): Promise<Reply> {
+export function setData(
+  client: TestClient,
+  path: string,
+  data: string,
+  version = -1,
+): Promise<Reply> {
   return client.send(Op.setData, setDataBody(path, data, version));
 }
 export function remove(client: TestClient, path: string, version = -1): Promise<Reply> {
@@ -119,5 +132,6 @@ export async function statAt(client: TestClient, path: string): Promise<records.
 }
 export async function childrenOf(client: TestClient, path: string): Promise<string[]> {
   const reply = client.send(Op.getChildren, pathWatch(path));
-  return ((await ok(reply, records.GetChildrenResponse)).children ?? []).map((name) => name ?? "").sort();
+  return ((await ok(reply, records.GetChildrenResponse)).children ?? []).map((name) => name ?? "")
+    .sort();
 }
