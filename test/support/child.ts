@@ -1,6 +1,7 @@
 // A server as a child process: started, watched until it answers, stopped by its own pid.
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
+import process from "node:process";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -23,7 +24,10 @@ export function startProcess(
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): ServerProcess {
-  const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const child: ChildProcess = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    ...options,
+  });
   let log = "";
   const keep = (chunk: unknown): void => {
     log = (log + String(chunk)).slice(-logBytesMax);
@@ -43,7 +47,8 @@ export function startProcess(
     });
   });
   const end = async (signal: "SIGTERM" | "SIGKILL", graceMs: number): Promise<number | string> => {
-    if (running) child.kill(signal);
+    // Not child.kill: Deno then reports the signal as the end even of a process that exits by itself with 0.
+    if (running && child.pid !== undefined) process.kill(child.pid, signal);
     const timer = setTimeout(() => {
       if (running) child.kill("SIGKILL");
     }, graceMs);
@@ -80,11 +85,17 @@ export function fourLetterWord(port: number, word: string, timeoutMs = 5_000): P
 }
 
 /** Waits until `srvr` shows a mode, which a server does once it serves. @throws {Error} with the process's log */
-export async function untilServing(server: ServerProcess, port: number, what: string): Promise<void> {
+export async function untilServing(
+  server: ServerProcess,
+  port: number,
+  what: string,
+): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (!/^Mode: /m.test(await fourLetterWord(port, "srvr"))) {
     if (!server.running()) {
-      throw new Error(`${what} ended (${await server.ended}) before it served on ${port}:\n${server.log()}`);
+      throw new Error(
+        `${what} ended (${await server.ended}) before it served on ${port}:\n${server.log()}`,
+      );
     }
     if (Date.now() > deadline) {
       await server.kill();
