@@ -22,7 +22,7 @@ const commands: readonly (readonly [string, RegExp?])[] = [
   ["create +t=100000 /ttl", made],
   ["create /missing/x", made],
   ["ls /c", list],
-  ["ls2 /c", list],
+  ["ls2 /c", stat],
   ["exists /missing", stat],
   ["wexists /c"],
   ["set /c y", stat],
@@ -36,8 +36,7 @@ const commands: readonly (readonly [string, RegExp?])[] = [
   ["ls /nothing", reply],
   ["addauth digest u:p"],
   ["sync /c", reply],
-  ["acreate /d", reply],
-  ["aexists /d", stat],
+  ["acreate /d", made],
   ["quit"],
 ];
 
