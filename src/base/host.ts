@@ -12,7 +12,9 @@ interface TextDecoderLike {
 interface WebAssemblyLike {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object, imports: object) => { readonly exports: Record<string, unknown> };
-  Memory: new (descriptor: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  Memory: new (
+    descriptor: { initial: number; maximum: number },
+  ) => { readonly buffer: ArrayBuffer };
 }
 interface HostGlobals {
   TextEncoder: new () => TextEncoderLike;

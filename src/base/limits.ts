@@ -6,11 +6,13 @@ export const OUTPUT_BUFFER_BYTES = 128 * 1024;
 export const OUTPUT_BUFFERS_KEPT = 64;
 /** Replies of one connection not yet taken by the system; above it its requests wait undecoded. */
 export const OUTPUT_PENDING_BYTES_MAX = 4 * 1024 * 1024;
-/** Requests that one connection may have sequenced and unanswered; above it decoding waits. */
-export const CONNECTION_OUTSTANDING_MAX = 10_000;
 /** A TTL holds 5 bytes (client-protocol §3.5). */
 export const TTL_MS_MAX = 0xff_ffff_ffff;
 /** Snapshot work per slice, so that a reader waits about half a millisecond (performance-notes §5). */
 export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
-/** Zxids per epoch left when a standalone server must stop taking writes: one for each living session's close. */
-export const ZXID_RESERVE = 1_000_000;
+/** Reads of one connection that may wait behind a write of its own; above it decoding waits. */
+export const DEFERRED_READS_MAX = 256;
+/** Output of one connection that even notifications may not exceed: the client does not read, it is closed. */
+export const OUTPUT_HARD_BYTES_MAX = 64 * 1024 * 1024;
+/** Authenticated ids of one connection. */
+export const IDENTITIES_MAX = 1024;

@@ -129,7 +129,10 @@ export class Writer {
 
   /** Overwrites an int written earlier, such as a length known only now. */
   patchInt32(at: number, value: number): void {
-    invariant(at >= 0 && at + 4 <= this.pos, "Patch lies in what is written", { at, pos: this.pos });
+    invariant(at >= 0 && at + 4 <= this.pos, "Patch lies in what is written", {
+      at,
+      pos: this.pos,
+    });
     this.view.setInt32(at, value);
   }
 }

@@ -35,7 +35,9 @@ export const Code = {
 export type Code = (typeof Code)[keyof typeof Code];
 
 const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(Code).map(([name, code]) => [code, name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()]),
+  Object.entries(Code).map((
+    [name, code],
+  ) => [code, name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()]),
 );
 
 /** `NO_NODE` and the like; the number where there is no name. */
