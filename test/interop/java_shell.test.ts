@@ -114,6 +114,10 @@ function normal(text: string): string {
       events.push(event);
       return "";
     })
+    // The ids of whoami come in no order.
+    .replace(/^Auth scheme: User\n((?:\w+: .*\n)+)/gm, (_, ids: string) => {
+      return `Auth scheme: User\n${ids.trimEnd().split("\n").sort().join("\n")}\n`;
+    })
     .replace(/^(c|m)time = .*$/gm, "$1time = <time>")
     .replace(/^(ephemeralOwner) = 0x[1-9a-f][0-9a-f]+$/gm, "$1 = <session>")
     .replace(/^.*(?:org\.jline|system terminal|Connecting to|Exiting JVM|JLine support|Welcome to).*\n/gm, "");
