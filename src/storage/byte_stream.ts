@@ -188,7 +188,9 @@ class SnappySource extends PieceSource {
     const header = new Uint8Array(SNAPPY_HEADER_BYTES);
     const count = await this.#source.read(header);
     if (count < SNAPPY_HEADER_BYTES || !startsWith(header, SNAPPY_HEAD)) {
-      throw new CorruptionError("Cannot decode a snappy stream: it does not begin with snappy-java's header");
+      throw new CorruptionError(
+        "Cannot decode a snappy stream: it does not begin with snappy-java's header",
+      );
     }
   }
 
@@ -202,7 +204,9 @@ class SnappySource extends PieceSource {
       block = larger;
       have += await this.#source.read(block.subarray(have));
     }
-    if (have < length) throw new CorruptionError("Cannot decode a snappy stream: it ends inside a block");
+    if (have < length) {
+      throw new CorruptionError("Cannot decode a snappy stream: it ends inside a block");
+    }
     return block;
   }
 }

@@ -5,12 +5,7 @@
  * or a snapshot; then the new set is opened and must give the same state; then each takes the old one's place. At any
  * moment the directory opens: each file's own header says how to read it. Begun again, it starts over.
  */
-import {
-  type Codec,
-  ENTRY_EXTRA_BYTES,
-  sealEntry2,
-  sealEntry3,
-} from "../../wasm/codec.ts";
+import { type Codec, ENTRY_EXTRA_BYTES, sealEntry2, sealEntry3 } from "../../wasm/codec.ts";
 import { CorruptionError, UsageError } from "../base/errors.ts";
 import { formatZxid, type Zxid } from "../base/zxid.ts";
 import { viewOf } from "../jute/writer.ts";
@@ -94,7 +89,9 @@ class Conversion {
     const after = await this.#stateOf(newSnapshots.map(beside), newLogs.map(beside));
     if (describe(before) !== describe(after)) {
       throw new CorruptionError(
-        `Cannot convert "${this.#dirs.dataDir}": the old files give ${describe(before)}, the new ones ${describe(after)}; ` +
+        `Cannot convert "${this.#dirs.dataDir}": the old files give ${
+          describe(before)
+        }, the new ones ${describe(after)}; ` +
           `nothing was replaced, please report this`,
       );
     }
@@ -121,7 +118,11 @@ class Conversion {
 
   #database(): Database {
     const { extendedTypes, emulate353TtlNodes } = this.#options;
-    return new Database(this.#codec, { digest: true, extendedTypes, emulate353: emulate353TtlNodes });
+    return new Database(this.#codec, {
+      digest: true,
+      extendedTypes,
+      emulate353: emulate353TtlNodes,
+    });
   }
 
   async #stateOf(snapshots: readonly StoredName[], logs: readonly StoredName[]): Promise<Database> {
@@ -148,7 +149,10 @@ class Conversion {
       if (!await passesQuickCheck(host, path, name)) throw new CorruptionError("not complete");
       const loaded = await loadSnapshot(host, path, name, db);
       const snapshotter = new Snapshotter(this.#context, this.#codec, {
-        folder, format: this.#options.to, compression: name.compression, serializeLastZxid: true,
+        folder,
+        format: this.#options.to,
+        compression: name.compression,
+        serializeLastZxid: true,
       });
       await snapshotter.rewrite(db, loaded, name, this.#prefix + name.name);
       return true;
@@ -169,8 +173,13 @@ class Conversion {
     try {
       const rewriter = new LogRewriter(file, this.#codec, this.#options.to);
       await rewriter.begin();
-      const read = await readLog(fs, this.#codec, folder, name, isLast, (bytes, start, end) =>
-        rewriter.write(bytes, start, end)
+      const read = await readLog(
+        fs,
+        this.#codec,
+        folder,
+        name,
+        isLast,
+        (bytes, start, end) => rewriter.write(bytes, start, end),
       );
       isEmpty = read.entries === 0;
       await file.sync();
@@ -186,7 +195,6 @@ class Conversion {
   /** Oldest first: the newest file, which says what the directory is, comes last. */
   async #swap(folder: string, names: readonly StoredName[]): Promise<void> {
     const { fs } = this.#context.host;
-    await fs.syncDir(folder);
     for (const { name } of names) {
       await fs.rename(fs.join(folder, this.#prefix + name), fs.join(folder, name));
     }
@@ -196,7 +204,9 @@ class Conversion {
 
 function describe(db: Database): string {
   const digest = BigInt.asUintN(64, db.tree.digest).toString(16);
-  return `zxid ${formatZxid(db.lastZxid)}, digest 0x${digest}, ${db.tree.nodeCount} znodes, ${db.sessions.size} sessions`;
+  return `zxid ${
+    formatZxid(db.lastZxid)
+  }, digest 0x${digest}, ${db.tree.nodeCount} znodes, ${db.sessions.size} sessions`;
 }
 
 /** Writes good entries anew; their lengths and payloads stay. */

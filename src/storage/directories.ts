@@ -29,7 +29,9 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
   const snapshots = fs.join(dataDir, VERSION_FOLDER), logs = fs.join(dataLogDir, VERSION_FOLDER);
   const areSeparate = snapshots !== logs;
   if (!options.dataDirAutocreate) {
-    for (const folder of areSeparate ? [snapshots, logs] : [snapshots]) await requireFolder(fs, folder);
+    for (const folder of areSeparate ? [snapshots, logs] : [snapshots]) {
+      await requireFolder(fs, folder);
+    }
   }
   const locks: Lock[] = [];
   const release = async (): Promise<void> => {
@@ -137,6 +139,9 @@ export async function readEpochFile(
   if (await fs.stat(path) === undefined) return undefined;
   const text = (utf8Decode(await fs.readFile(path)).split("\n")[0] ?? "").trim();
   if (EPOCH_TEXT.test(text)) return Number(text);
-  context.log.warn("An epoch file holds no number; standalone it is not needed", { file: name, text: text.slice(0, 40) });
+  context.log.warn("An epoch file holds no number; standalone it is not needed", {
+    file: name,
+    text: text.slice(0, 40),
+  });
   return undefined;
 }

@@ -7,7 +7,13 @@
  *
  * Invariants: `onDurable` follows the order of `end`; after a failure nothing is ever reported durable.
  */
-import { type Codec, ENTRY_EXTRA_BYTES, ENTRY_HEAD_BYTES, sealEntry2, sealEntry3 } from "../../wasm/codec.ts";
+import {
+  type Codec,
+  ENTRY_EXTRA_BYTES,
+  ENTRY_HEAD_BYTES,
+  sealEntry2,
+  sealEntry3,
+} from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
@@ -68,7 +74,14 @@ export class Journal<E extends Pending> {
   /** There is room again after `hasRoom` said no. */
   onRoom: () => void = () => {};
   readonly stats: JournalStats = {
-    groups: 0, txns: 0, bytes: 0, fsyncCount: 0, fsyncMs: 0, fsyncMsMax: 0, fsyncSlow: 0, files: 0,
+    groups: 0,
+    txns: 0,
+    bytes: 0,
+    fsyncCount: 0,
+    fsyncMs: 0,
+    fsyncMsMax: 0,
+    fsyncSlow: 0,
+    files: 0,
   };
   readonly format: FileFormat;
   readonly #context: StorageContext;
@@ -153,7 +166,11 @@ export class Journal<E extends Pending> {
       this.#retireFilling();
       this.#plainBytes += size;
       this.#waiting.push({
-        bytes: w.bytes, start: w.entryStart, end: w.entryEnd, entries: [entry], region: -1,
+        bytes: w.bytes,
+        start: w.entryStart,
+        end: w.entryEnd,
+        entries: [entry],
+        region: -1,
         rolls: this.#takeRoll(),
       });
       w.forget();
@@ -225,7 +242,11 @@ export class Journal<E extends Pending> {
     if (index === undefined) return;
     const start = this.#codec.logRegions[index]?.start ?? 0;
     this.#filling = {
-      bytes: this.#codec.memory, start, end: start, entries: [], region: index,
+      bytes: this.#codec.memory,
+      start,
+      end: start,
+      entries: [],
+      region: index,
       rolls: this.#takeRoll(),
     };
   }
@@ -246,7 +267,8 @@ export class Journal<E extends Pending> {
   }
 
   #hasWork(): boolean {
-    return this.#waiting.length > 0 || (this.#filling !== undefined && this.#filling.entries.length > 0);
+    return this.#waiting.length > 0 ||
+      (this.#filling !== undefined && this.#filling.entries.length > 0);
   }
 
   /** The next group. */
@@ -308,10 +330,13 @@ export class Journal<E extends Pending> {
     this.stats.fsyncMsMax = Math.max(this.stats.fsyncMsMax, tookMs);
     if (tookMs <= this.#options.fsyncWarningMs) return;
     this.stats.fsyncSlow++;
-    this.#context.log.warn("The disk took long to sync the transaction log; give it a disk of its own", {
-      file: file.name,
-      tookMs: Math.round(tookMs),
-    });
+    this.#context.log.warn(
+      "The disk took long to sync the transaction log; give it a disk of its own",
+      {
+        file: file.name,
+        tookMs: Math.round(tookMs),
+      },
+    );
   }
 
   #isFull(file: LogFile): boolean {
@@ -328,7 +353,11 @@ export class Journal<E extends Pending> {
     const first = group.entries[0] as E;
     const { folder, preAllocBytes, forceSync } = this.#options;
     this.#file = await LogFile.create(first.zxid, {
-      fs: this.#context.host.fs, folder, format: this.format, preAllocBytes, forceSync,
+      fs: this.#context.host.fs,
+      folder,
+      format: this.format,
+      preAllocBytes,
+      forceSync,
       sums: this.#codec,
     });
     this.stats.files++;

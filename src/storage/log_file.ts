@@ -55,10 +55,14 @@ export class LogFile {
     const name = logName(zxid);
     const path = fs.join(folder, name);
     const there = await fs.stat(path);
-    invariant(there === undefined || there.size <= LOG_HEADER_BYTES, "A new log replaces no entries", {
-      name,
-      size: there?.size,
-    });
+    invariant(
+      there === undefined || there.size <= LOG_HEADER_BYTES,
+      "A new log replaces no entries",
+      {
+        name,
+        size: there?.size,
+      },
+    );
     const file = await fs.open(path, "create");
     try {
       const header = logHeader(options.format);

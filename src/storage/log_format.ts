@@ -7,7 +7,7 @@
  */
 import type { Checksums } from "../../wasm/codec.ts";
 import { CorruptionError } from "../base/errors.ts";
-import { epochOf, EPOCH_MAX, type Zxid, zxidFromHalves } from "../base/zxid.ts";
+import { EPOCH_MAX, epochOf, type Zxid, zxidFromHalves } from "../base/zxid.ts";
 import { viewOf } from "../jute/writer.ts";
 import { TXN_HEADER_BYTES } from "../protocol/records.ts";
 import type { FileFormat } from "./host.ts";
@@ -39,7 +39,9 @@ export function readLogHeader(bytes: Uint8Array, name: string): FileFormat {
   const magic = view.getInt32(0), version = view.getInt32(4);
   if (magic !== LOG_MAGIC) {
     throw new CorruptionError(
-      `Cannot read log "${name}": it begins with 0x${hex32(magic)}, a log with 0x5a4b4c47 (ZKLG); ` +
+      `Cannot read log "${name}": it begins with 0x${
+        hex32(magic)
+      }, a log with 0x5a4b4c47 (ZKLG); ` +
         `restore the file from a backup or another server, or move it away if it is no log`,
     );
   }
@@ -79,7 +81,9 @@ export function payloadFault(bytes: Uint8Array, start: number, end: number): str
   }
   const zxid = payloadZxid(bytes, start);
   if (zxid < 0) return `its zxid is negative`;
-  if (isBeyondEpochs(zxid)) return `its zxid has an epoch above the largest, 0x${(EPOCH_MAX - 1).toString(16)}`;
+  if (isBeyondEpochs(zxid)) {
+    return `its zxid has an epoch above the largest, 0x${(EPOCH_MAX - 1).toString(16)}`;
+  }
   return undefined;
 }
 

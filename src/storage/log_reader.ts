@@ -9,7 +9,13 @@ import { viewOf } from "../jute/writer.ts";
 import type { File, Fs } from "../runtime.ts";
 import type { FileFormat } from "./host.ts";
 import { ENTRY_PAYLOAD_BYTES_MAX } from "./limits.ts";
-import { firstChain, isUnbornLog, LOG_HEADER_BYTES, payloadZxid, readLogHeader } from "./log_format.ts";
+import {
+  firstChain,
+  isUnbornLog,
+  LOG_HEADER_BYTES,
+  payloadZxid,
+  readLogHeader,
+} from "./log_format.ts";
 import type { StoredName } from "./names.ts";
 import { GROUP_BYTES_MAX, judgeTail2, judgeTail3 } from "./torn_tail.ts";
 
@@ -119,7 +125,12 @@ class Reading {
       return codec.scanGroup2(this.#bytes, this.#start, this.#end, ENTRY_PAYLOAD_BYTES_MAX);
     }
     return codec.scanGroup3(
-      this.#bytes, this.#start, this.#end, ENTRY_PAYLOAD_BYTES_MAX, this.#chain, 0,
+      this.#bytes,
+      this.#start,
+      this.#end,
+      ENTRY_PAYLOAD_BYTES_MAX,
+      this.#chain,
+      0,
     );
   }
 
@@ -178,7 +189,11 @@ class Reading {
 
   #result(isTorn: boolean): LogRead {
     return {
-      name: this.#name, format: this.#format, entries: this.#entries, endsAt: this.#offset, isTorn,
+      name: this.#name,
+      format: this.#format,
+      entries: this.#entries,
+      endsAt: this.#offset,
+      isTorn,
     };
   }
 
@@ -252,7 +267,11 @@ function lastNonZeroIn(bytes: Uint8Array): number {
   }
   const skew = bytes.byteOffset & 3;
   const lowest = skew === 0 ? 0 : 4 - skew;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + lowest, Math.max(end - lowest, 0) >> 2);
+  const words = new Int32Array(
+    bytes.buffer,
+    bytes.byteOffset + lowest,
+    Math.max(end - lowest, 0) >> 2,
+  );
   let at = words.length;
   while (at > 0 && words[at - 1] === 0) at--;
   end = Math.min(end, lowest + at * 4);

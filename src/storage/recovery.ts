@@ -22,8 +22,13 @@ import { SNAPSHOTS_TRIED_MAX } from "./limits.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import { type Compression, namesOf, type StoredName } from "./names.ts";
 import { decide, type Found } from "./recovery_table.ts";
-import { type ReplayReport, replayLogs } from "./replay.ts";
-import { isUnreadable, type LoadedSnapshot, loadSnapshot, passesQuickCheck } from "./snapshot_reader.ts";
+import { replayLogs, type ReplayReport } from "./replay.ts";
+import {
+  isUnreadable,
+  type LoadedSnapshot,
+  loadSnapshot,
+  passesQuickCheck,
+} from "./snapshot_reader.ts";
 import { Snapshotter } from "./snapshot_writer.ts";
 
 /** The part of the server's options that storage reads. */
@@ -58,7 +63,9 @@ export interface RecoveryReport {
   readonly applied: number;
   readonly logsRead: number;
   /** Where a torn tail was cut. */
-  readonly cut: { readonly file: string; readonly byte: number; readonly afterZxid: Zxid } | undefined;
+  readonly cut:
+    | { readonly file: string; readonly byte: number; readonly afterZxid: Zxid }
+    | undefined;
   readonly digestMismatches: number;
   /** An empty database was made. */
   readonly isNew: boolean;
@@ -170,7 +177,10 @@ class Recovery {
     const logs = namesOf("log", await fs.readDir(this.#dirs.logs));
     const snapshots = namesOf("snapshot", await fs.readDir(this.#dirs.snapshots));
     const { state, loaded, refused } = await loadNewest(
-      this.#context, this.#dirs.snapshots, snapshots, db,
+      this.#context,
+      this.#dirs.snapshots,
+      snapshots,
+      db,
     );
     const markers = await findInitialize(fs, this.#dirs);
     const decision = decide({
@@ -199,7 +209,8 @@ class Recovery {
       cut,
       digestMismatches: replayed?.digestMismatches ?? 0,
       isNew,
-      needsSnapshot: !isNew && (loaded === undefined || loaded.format !== fileFormat || db.lastZxid !== loaded.zxid),
+      needsSnapshot: !isNew &&
+        (loaded === undefined || loaded.format !== fileFormat || db.lastZxid !== loaded.zxid),
       acceptedEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "acceptedEpoch"),
       currentEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "currentEpoch"),
       tookMs: clock.monotonicMs() - beganMs,
@@ -263,7 +274,12 @@ class Recovery {
     for (const [index, log] of logs.entries()) {
       const isLast = index === logs.length - 1;
       const { entries } = await readLog(
-        this.#context.host.fs, this.#codec, this.#dirs.logs, log, isLast, () => {},
+        this.#context.host.fs,
+        this.#codec,
+        this.#dirs.logs,
+        log,
+        isLast,
+        () => {},
       );
       if (entries > 0) return true;
     }
@@ -277,20 +293,26 @@ class Recovery {
     if (last === undefined) return undefined;
     const path = fs.join(this.#dirs.logs, last.name);
     if (last.entries === 0) {
-      this.#context.log.warn("The last transaction log holds no entry that became durable and is removed", {
-        file: last.name,
-      });
+      this.#context.log.warn(
+        "The last transaction log holds no entry that became durable and is removed",
+        {
+          file: last.name,
+        },
+      );
       await fs.remove(path);
       await fs.syncDir(this.#dirs.logs);
       return undefined;
     }
     if (!last.isTorn) return undefined;
     const afterZxid = this.#db.lastZxid;
-    this.#context.log.warn("The transaction log ends torn, as after a crash: the tail that was never acknowledged is cut", {
-      file: last.name,
-      byte: last.endsAt,
-      afterZxid: formatZxid(afterZxid),
-    });
+    this.#context.log.warn(
+      "The transaction log ends torn, as after a crash: the tail that was never acknowledged is cut",
+      {
+        file: last.name,
+        byte: last.endsAt,
+        afterZxid: formatZxid(afterZxid),
+      },
+    );
     const file = await fs.open(path, "write");
     try {
       await file.truncate(last.endsAt);

@@ -52,6 +52,9 @@ export function rowsFor(found: Found): Row[] {
 
 export function decide(found: Found): Decision {
   const rows = rowsFor(found);
-  invariant(rows.length === 1, "One row of the recovery table fits", { ...found, rows: rows.length });
+  invariant(rows.length === 1, "One row of the recovery table fits", {
+    ...found,
+    rows: rows.length,
+  });
   return (rows[0] as Row).then;
 }

@@ -48,7 +48,11 @@ export async function replayLogs(
     const isLast = index === chosen.length - 1;
     replay.file = log.name;
     const result = await readLog(
-      context.host.fs, codec, folder, log, isLast,
+      context.host.fs,
+      codec,
+      folder,
+      log,
+      isLast,
       (bytes, start, end, offset) => replay.take(bytes, start, end, offset),
     );
     done.push(result);
@@ -60,7 +64,12 @@ export async function replayLogs(
     }
   }
   replay.finish();
-  return { applied: replay.applied, read: replay.read, logs: done, digestMismatches: replay.mismatches };
+  return {
+    applied: replay.applied,
+    read: replay.read,
+    logs: done,
+    digestMismatches: replay.mismatches,
+  };
 }
 
 class Replay {
@@ -110,10 +119,13 @@ class Replay {
 
   finish(): void {
     if (this.#target === undefined) return;
-    this.#context.log.warn("The log ends before the zxid at which the snapshot's digest was taken", {
-      zxid: formatZxid(this.#target.zxid),
-      logEnds: formatZxid(this.#db.lastZxid),
-    });
+    this.#context.log.warn(
+      "The log ends before the zxid at which the snapshot's digest was taken",
+      {
+        zxid: formatZxid(this.#target.zxid),
+        logEnds: formatZxid(this.#db.lastZxid),
+      },
+    );
   }
 
   #record(bytes: Uint8Array, start: number, end: number, offset: number): void {
@@ -143,7 +155,9 @@ class Replay {
     if (this.applied === 0 && this.#options.allowsFirstGap) return;
     throw this.#refusal(
       offset,
-      `it is ${formatZxid(zxid)}, but what came before ends at ${formatZxid(before)}: records between are missing`,
+      `it is ${formatZxid(zxid)}, but what came before ends at ${
+        formatZxid(before)
+      }: records between are missing`,
     );
   }
 
@@ -170,11 +184,14 @@ class Replay {
   /** As Apache: told, and the data stays as it is (storage-format §9.2). */
   #mismatch(zxid: Zxid, expected: bigint, actual: bigint): void {
     if (this.mismatches > 1) return;
-    this.#context.log.error("The tree's digest differs from the one on the disk; compare this server with others", {
-      zxid: formatZxid(zxid),
-      expected: BigInt.asUintN(64, expected).toString(16),
-      actual: BigInt.asUintN(64, actual).toString(16),
-    });
+    this.#context.log.error(
+      "The tree's digest differs from the one on the disk; compare this server with others",
+      {
+        zxid: formatZxid(zxid),
+        expected: BigInt.asUintN(64, expected).toString(16),
+        actual: BigInt.asUintN(64, actual).toString(16),
+      },
+    );
   }
 
   #refusal(offset: number, why: string): CorruptionError {

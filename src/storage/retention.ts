@@ -27,7 +27,9 @@ export function choosePurge(
   logs: readonly StoredName[],
   retain: number,
 ): PurgeChoice {
-  const kept = snapshots.filter(({ name }) => complete.has(name)).slice(-Math.max(retain, RETAIN_COUNT_MIN));
+  const kept = snapshots.filter(({ name }) => complete.has(name)).slice(
+    -Math.max(retain, RETAIN_COUNT_MIN),
+  );
   const oldest = kept[0];
   if (oldest === undefined) return { snapshots: [], logs: [] };
   const needed = logs.filter(({ zxid }) => zxid <= oldest.zxid).pop();
@@ -115,7 +117,9 @@ export class Autopurge {
       const facts: LogFacts = { snapshots: gone.snapshots.length, logs: gone.logs.length };
       if (gone.snapshots.length + gone.logs.length > 0) log.info("Old files were purged", facts);
     } catch (error) {
-      log.warn("Cannot purge old files; it is tried again at the next interval", { error: messageOf(error) });
+      log.warn("Cannot purge old files; it is tried again at the next interval", {
+        error: messageOf(error),
+      });
     }
   }
 }

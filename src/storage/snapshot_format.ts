@@ -38,7 +38,9 @@ export function readSnapshotHeader(r: Reader): FileFormat {
   const magic = r.int32(), version = r.int32();
   r.int64();
   if (magic !== SNAPSHOT_MAGIC) {
-    throw new CorruptionError(`it begins with 0x${(magic >>> 0).toString(16)}, a snapshot with 0x5a4b534e`);
+    throw new CorruptionError(
+      `it begins with 0x${(magic >>> 0).toString(16)}, a snapshot with 0x5a4b534e`,
+    );
   }
   if (version !== 2 && version !== 3) {
     throw new CorruptionError(`its version is ${version}, known are 2 and 3`);

@@ -144,7 +144,9 @@ async function loadEnd(window: Window): Promise<Pick<LoadedSnapshot, "digest" | 
   let digest: SnapshotDigest | undefined, lastZxid: Zxid | undefined;
   const hasBoth = left === DIGEST_SECTION_BYTES + LAST_SECTION_BYTES;
   if (left !== 0 && left !== DIGEST_SECTION_BYTES && left !== LAST_SECTION_BYTES && !hasBoth) {
-    throw new CorruptionError(`behind its first seal are ${left} bytes or more, expected 0, 21, 33 or 54`);
+    throw new CorruptionError(
+      `behind its first seal are ${left} bytes or more, expected 0, 21, 33 or 54`,
+    );
   }
   if (hasBoth || left === DIGEST_SECTION_BYTES) {
     digest = await window.record((r) => ({

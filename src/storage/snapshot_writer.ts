@@ -88,7 +88,13 @@ export class Snapshotter {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
     const taking = new Taking(this.#codec, this.#options.format, db, db.lastZxid);
     const name = snapshotName(taking.zxid, this.#options.compression);
-    const running = this.#write(taking, name, this.#options.compression, () => this.#endOf(db), paced)
+    const running = this.#write(
+      taking,
+      name,
+      this.#options.compression,
+      () => this.#endOf(db),
+      paced,
+    )
       .finally(() => {
         taking.close();
         this.#running = undefined;
@@ -98,7 +104,12 @@ export class Snapshotter {
   }
 
   /** What a loaded snapshot holds, in this format, its end sections kept: for conversion. */
-  async rewrite(db: Database, loaded: LoadedSnapshot, name: StoredName, to: string): Promise<SnapshotReport> {
+  async rewrite(
+    db: Database,
+    loaded: LoadedSnapshot,
+    name: StoredName,
+    to: string,
+  ): Promise<SnapshotReport> {
     const taking = new Taking(this.#codec, this.#options.format, db, ZXID_MAX);
     try {
       return await this.#write(taking, to, name.compression, () => loaded, false);
@@ -156,7 +167,12 @@ export class Snapshotter {
     return { name, zxid: taking.zxid, bytes, nodes: taking.nodes, tookMs };
   }
 
-  async #stream(taking: Taking, end: () => SnapshotEnd, sink: ByteSink, paced: boolean): Promise<void> {
+  async #stream(
+    taking: Taking,
+    end: () => SnapshotEnd,
+    sink: ByteSink,
+    paced: boolean,
+  ): Promise<void> {
     const { clock } = this.#context.host;
     let writing: Promise<void> = Promise.resolve();
     try {

@@ -98,7 +98,9 @@ function belongs(entry: Candidate, group: Group): boolean {
   if (group.announced === 0) return true;
   if (entry.left > group.announced) return false;
   const first = group.firstZxid;
-  if (first === undefined || epochOf(first) !== epochOf(entry.zxid)) return entry.left < group.announced;
+  if (first === undefined || epochOf(first) !== epochOf(entry.zxid)) {
+    return entry.left < group.announced;
+  }
   return group.announced - entry.left === counterOf(entry.zxid) - counterOf(first);
 }
 
@@ -119,14 +121,20 @@ function findLaterPair(codec: Codec, bytes: Uint8Array, from: number, group: Gro
     }
     if (one.left === 1) return `a later group follows at +${two.at}`;
     if (!belongs(two, group)) return `an entry of a later group follows at +${two.at}`;
-    if (two.left === 1 && two.end < bytes.length) return `data follows the group's end at +${two.end}`;
+    if (two.left === 1 && two.end < bytes.length) {
+      return `data follows the group's end at +${two.end}`;
+    }
     at = two.at;
   }
   return undefined;
 }
 
 /** An entry that ends with the data, however its seal is: the last write before the end. */
-function lastEntry(bytes: Uint8Array, from: number, firstZxid: Zxid | undefined): Candidate | undefined {
+function lastEntry(
+  bytes: Uint8Array,
+  from: number,
+  firstZxid: Zxid | undefined,
+): Candidate | undefined {
   if (bytes[bytes.length - 1] !== END_BYTE || firstZxid === undefined) return undefined;
   for (let at = from + 1; at + ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES <= bytes.length; at++) {
     const found = candidateAt(bytes, at);

@@ -40,7 +40,8 @@ function base64(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : Buffer.from(bytes).toString("base64");
 }
 
-const hex = (value: number | bigint): string => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
+const hex = (value: number | bigint): string =>
+  `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
 
 function nodesOf({ tree }: Database): Record<string, unknown>[] {
   const nodes: Record<string, unknown>[] = [];

@@ -10,7 +10,12 @@ import { putFile } from "./logs.ts";
 import { FOLDER } from "./snapshots.ts";
 import { Author, Changes, codec, contextOf, Heard, MiniServer } from "./support.ts";
 
-const OPTIONS = { dataDir: "/data", dataLogDir: "/data", extendedTypes: true, emulate353TtlNodes: false };
+const OPTIONS = {
+  dataDir: "/data",
+  dataLogDir: "/data",
+  extendedTypes: true,
+  emulate353TtlNodes: false,
+};
 
 async function populated(seed: number, options: Partial<StorageOptions>) {
   const sim = createSim({ seed });
@@ -42,9 +47,14 @@ async function versions(sim: Sim, machine: Machine): Promise<Map<string, number>
 for (const [from, to] of [[2, 3], [3, 2]] as const) {
   test(`format ${from} becomes ${to}: same zxid, digest and sessions, every file`, async () => {
     for (const snapshotCompression of ["", "gz"] as const) {
-      const { sim, machine, author } = await populated(1, { fileFormat: from, snapshotCompression });
+      const { sim, machine, author } = await populated(1, {
+        fileFormat: from,
+        snapshotCompression,
+      });
       const before = await versions(sim, machine);
-      const report = await sim.runUntil(convertDirectory(contextOf(machine.runtime), codec, { ...OPTIONS, to }));
+      const report = await sim.runUntil(
+        convertDirectory(contextOf(machine.runtime), codec, { ...OPTIONS, to }),
+      );
       assert.deepEqual([report.snapshots, report.logs, report.left], [4, 4, []]);
       assert.deepEqual([report.lastZxid, report.digest], [40, author.digests.get(40)]);
       const after = await versions(sim, machine);
@@ -81,18 +91,25 @@ test("power lost at any operation of a conversion: the directory opens, and the 
     const first = machine.files.total;
     const begin = machine.files.begin.bind(machine.files);
     machine.files.begin = (kind) => {
-      if (machine.alive && machine.files.total - first + 1 === crashAt) sim.after(0, "power", () => machine.crash("any"));
+      if (machine.alive && machine.files.total - first + 1 === crashAt) {
+        sim.after(0, "power", () => machine.crash("any"));
+      }
       return begin(kind);
     };
     let ended = false;
-    void convertDirectory(contextOf(runtime), codec, { ...OPTIONS, to: 3 }).then(() => ended = true, () => {});
+    void convertDirectory(contextOf(runtime), codec, { ...OPTIONS, to: 3 }).then(
+      () => ended = true,
+      () => {},
+    );
     await sim.runUntil(() => ended || !machine.alive);
     if (machine.alive) break;
     const again = machine.start();
     const server = await sim.runUntil(MiniServer.start(again, author));
     server.check(40, author);
     await sim.runUntil(server.storage.close());
-    const report = await sim.runUntil(convertDirectory(contextOf(again), codec, { ...OPTIONS, to: 3 }));
+    const report = await sim.runUntil(
+      convertDirectory(contextOf(again), codec, { ...OPTIONS, to: 3 }),
+    );
     assert.equal(report.digest, author.digests.get(40));
     assert.deepEqual(new Set((await versions(sim, machine)).values()), new Set([3]));
   }
@@ -116,7 +133,9 @@ test("a torn tail is not converted; a damaged snapshot is left; a damaged log re
   const { fs } = machine.runtime;
   const context = contextOf(machine.runtime, new Heard());
   const last = await sim.runUntil(fs.readFile(`${FOLDER}/log.25`));
-  await sim.runUntil(putFile(machine.runtime, `${FOLDER}/log.25`, last.subarray(0, last.length - 3)));
+  await sim.runUntil(
+    putFile(machine.runtime, `${FOLDER}/log.25`, last.subarray(0, last.length - 3)),
+  );
   const old = await sim.runUntil(fs.readFile(`${FOLDER}/snapshot.c`));
   old[100] = (old[100] ?? 0) ^ 1;
   await sim.runUntil(putFile(machine.runtime, `${FOLDER}/snapshot.c`, old));
@@ -127,15 +146,22 @@ test("a torn tail is not converted; a damaged snapshot is left; a damaged log re
   const log = await sim.runUntil(fs.readFile(`${FOLDER}/log.1`));
   log[60] = (log[60] ?? 0) ^ 1;
   await sim.runUntil(putFile(machine.runtime, `${FOLDER}/log.1`, log));
-  await assert.rejects(sim.runUntil(convertDirectory(context, codec, { ...OPTIONS, to: 3 })), /log "log\.1" at byte/);
+  await assert.rejects(
+    sim.runUntil(convertDirectory(context, codec, { ...OPTIONS, to: 3 })),
+    /log "log\.1" at byte/,
+  );
 });
 
 test("a directory in use, a missing or an empty one: refused in one line", async () => {
   const { sim, machine, author } = await populated(4, {});
   const context = contextOf(machine.runtime);
-  const isUsage = (error: unknown): boolean => error instanceof UsageError && !error.message.includes("\n");
+  const isUsage = (error: unknown): boolean =>
+    error instanceof UsageError && !error.message.includes("\n");
   const server = await sim.runUntil(MiniServer.start(machine.runtime, author));
-  await assert.rejects(sim.runUntil(convertDirectory(context, codec, { ...OPTIONS, to: 2 })), isUsage);
+  await assert.rejects(
+    sim.runUntil(convertDirectory(context, codec, { ...OPTIONS, to: 2 })),
+    isUsage,
+  );
   await sim.runUntil(server.storage.close());
   const elsewhere = { ...OPTIONS, dataDir: "/none", dataLogDir: "/none", to: 2 as const };
   await assert.rejects(sim.runUntil(convertDirectory(context, codec, elsewhere)), isUsage);

@@ -17,7 +17,12 @@ interface Run {
 const TXNS = 40;
 
 /** Writes TXNS changes in bursts, with a roll and a snapshot on the way. @returns whether it came to its end */
-async function serve(sim: Sim, machine: Machine, server: MiniServer, changes: Changes): Promise<void> {
+async function serve(
+  sim: Sim,
+  machine: Machine,
+  server: MiniServer,
+  changes: Changes,
+): Promise<void> {
   const { journal, snapshotter, database } = server.storage;
   for (let n = 0; n < TXNS && server.failure === undefined; n++) {
     server.submit(changes.next());
@@ -28,7 +33,9 @@ async function serve(sim: Sim, machine: Machine, server: MiniServer, changes: Ch
     }
     if (!machine.alive) return;
   }
-  await sim.runUntil(() => server.acked >= server.author.db.lastZxid || server.failure !== undefined || !machine.alive);
+  await sim.runUntil(() =>
+    server.acked >= server.author.db.lastZxid || server.failure !== undefined || !machine.alive
+  );
   await sim.run(sim.nowMs + 50);
 }
 
@@ -66,7 +73,12 @@ async function crashOnce(run: Run): Promise<boolean> {
 }
 
 /** What was recovered goes on: further txns are written, and survive. */
-async function restartTwice(sim: Sim, machine: Machine, server: MiniServer, acked: number): Promise<void> {
+async function restartTwice(
+  sim: Sim,
+  machine: Machine,
+  server: MiniServer,
+  acked: number,
+): Promise<void> {
   const recovered = server.storage.database.lastZxid;
   assert.ok(recovered >= acked);
   const author = new Author(server.storage.database);
@@ -157,7 +169,9 @@ test("a full disk: the server stops before it acknowledges what is not there", a
   const sim = createSim({ seed: 8 });
   const machine = sim.machine("a");
   const author = new Author();
-  const server = await sim.runUntil(MiniServer.start(machine.runtime, author, { preAllocBytes: 4096 }));
+  const server = await sim.runUntil(
+    MiniServer.start(machine.runtime, author, { preAllocBytes: 4096 }),
+  );
   machine.disk.capacityBytes = machine.disk.usedBytes + 20_000;
   const changes = new Changes(3);
   for (let n = 0; n < 500 && server.failure === undefined; n++) {
@@ -194,7 +208,9 @@ test("forceSync=no acknowledges after the write: a kill loses nothing, a loss of
   const sim = createSim({ seed: 9 });
   const machine = sim.machine("a");
   const author = new Author();
-  const server = await sim.runUntil(MiniServer.start(machine.runtime, author, { forceSync: false }));
+  const server = await sim.runUntil(
+    MiniServer.start(machine.runtime, author, { forceSync: false }),
+  );
   server.submit({ kind: "create", path: "/a" });
   await sim.runUntil(() => server.acked === 1);
   assert.equal(server.storage.journal.stats.fsyncCount, 0);

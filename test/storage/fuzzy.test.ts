@@ -17,7 +17,10 @@ interface Given {
 }
 
 /** A snapshot named after `before` that holds `inside` too; the log has all. */
-async function restarted(given: Given, format: 2 | 3 = 3): Promise<{ server: MiniServer; author: Author; heard: Heard }> {
+async function restarted(
+  given: Given,
+  format: 2 | 3 = 3,
+): Promise<{ server: MiniServer; author: Author; heard: Heard }> {
   const sim = createSim({ seed: 1 });
   const machine = sim.machine("a");
   const author = new Author();
@@ -37,7 +40,13 @@ async function restarted(given: Given, format: 2 | 3 = 3): Promise<{ server: Min
   return { server, author, heard };
 }
 
-async function rename(sim: Sim, machine: Machine, from: string, to: string, bytes: Uint8Array): Promise<void> {
+async function rename(
+  sim: Sim,
+  machine: Machine,
+  from: string,
+  to: string,
+  bytes: Uint8Array,
+): Promise<void> {
   if (from === to) return;
   await sim.runUntil(machine.runtime.fs.remove(`${FOLDER}/${from}`));
   await sim.runUntil(putFile(machine.runtime, `${FOLDER}/${to}`, bytes));
@@ -58,7 +67,9 @@ function creates(paths: readonly string[]): Change[] {
 
 const CASES: readonly (readonly [string, Given])[] = [
   ["creates that the snapshot holds already", {
-    before: creates(["/a"]), inside: creates(["/a/x", "/a/y", "/a/z"]), after: creates(["/a/last"]),
+    before: creates(["/a"]),
+    inside: creates(["/a/x", "/a/y", "/a/z"]),
+    after: creates(["/a/last"]),
   }],
   ["a snapshot whose name is ten below its content", {
     before: creates(["/s"]),
@@ -72,7 +83,10 @@ const CASES: readonly (readonly [string, Given])[] = [
   }],
   ["a nested node created and deleted: its parents are missing on replay", {
     before: creates(["/keep"]),
-    inside: [...creates(["/p", "/p/q"]), { kind: "delete", path: "/p/q" }, { kind: "delete", path: "/p" }],
+    inside: [...creates(["/p", "/p/q"]), { kind: "delete", path: "/p/q" }, {
+      kind: "delete",
+      path: "/p",
+    }],
     after: creates(["/end"]),
   }],
   ["a child deleted after its parent was written", {
@@ -96,12 +110,20 @@ const CASES: readonly (readonly [string, Given])[] = [
   }],
   ["sessions opened and closed after the table was copied", {
     before: [{ kind: "openSession", id: 1n, timeoutMs: 4000 }],
-    inside: [{ kind: "openSession", id: 2n, timeoutMs: 5000 }, { kind: "closeSession", id: 1n, paths: [] }],
+    inside: [{ kind: "openSession", id: 2n, timeoutMs: 5000 }, {
+      kind: "closeSession",
+      id: 1n,
+      paths: [],
+    }],
     after: [{ kind: "openSession", id: 3n, timeoutMs: 6000 }],
   }],
   ["a node created again with other data", {
     before: creates(["/a", "/a/b"]),
-    inside: [{ kind: "delete", path: "/a/b" }, { kind: "create", path: "/a/b", data: new Uint8Array(9) }],
+    inside: [{ kind: "delete", path: "/a/b" }, {
+      kind: "create",
+      path: "/a/b",
+      data: new Uint8Array(9),
+    }],
     after: [{ kind: "set", path: "/a/b", data: null, version: 1 }],
   }],
 ];
@@ -127,11 +149,18 @@ test("creates without parentCVersion, as before 3.4, raise the parent by one eac
     ],
   });
   same(server, author);
-  assert.equal(server.storage.database.tree.storedCversion(server.storage.database.tree.findPath("/old")), 2);
+  assert.equal(
+    server.storage.database.tree.storedCversion(server.storage.database.tree.findPath("/old")),
+    2,
+  );
 });
 
 test("a fuzzy snapshot's digest is compared where the log reaches its zxid; before, nothing is", async () => {
-  const given: Given = { before: creates(["/a"]), inside: creates(["/b", "/c"]), after: creates(["/d"]) };
+  const given: Given = {
+    before: creates(["/a"]),
+    inside: creates(["/b", "/c"]),
+    after: creates(["/d"]),
+  };
   const { server, author, heard } = await restarted(given);
   same(server, author);
   assert.deepEqual(heard.lines, []);
@@ -147,7 +176,10 @@ test("a log that ends before the snapshot's digest is told", async () => {
   const heard = new Heard();
   const server = await sim.runUntil(MiniServer.start(machine.runtime, author, {}, heard));
   assert.equal(server.storage.database.lastZxid, 1);
-  assert.match(heard.lines.join("\n"), /log ends before the zxid at which the snapshot's digest was taken zxid=0x3 logEnds=0x1/);
+  assert.match(
+    heard.lines.join("\n"),
+    /log ends before the zxid at which the snapshot's digest was taken zxid=0x3 logEnds=0x1/,
+  );
 });
 
 test("an exact snapshot with another digest than its own is told", async () => {
@@ -160,7 +192,14 @@ test("an exact snapshot with another digest than its own is told", async () => {
   const { db } = author;
   await sim.runUntil(snapshotter.rewrite(
     db,
-    { name: "", zxid: zx(1), format: 2, digest: { zxid: zx(1), version: 2, digest: 5n }, lastZxid: undefined, nodes: 0 },
+    {
+      name: "",
+      zxid: zx(1),
+      format: 2,
+      digest: { zxid: zx(1), version: 2, digest: 5n },
+      lastZxid: undefined,
+      nodes: 0,
+    },
     { kind: "snapshot", name: "snapshot.1", zxid: zx(1), compression: "", unfinished: false },
     "snapshot.1",
   ));
@@ -177,12 +216,21 @@ test("digests of another version, or of before the snapshot's name, are not comp
     const author = new Author();
     author.payload({ kind: "create", path: "/a" });
     await sim.runUntil(machine.runtime.fs.mkdir(FOLDER));
-    await sim.runUntil(snapshotterOf(machine).rewrite(
-      author.db,
-      { name: "", zxid: zx(1), format: 3, digest: { ...digest, zxid: digest.zxid as Zxid }, lastZxid: undefined, nodes: 0 },
-      { kind: "snapshot", name: "snapshot.1", zxid: zx(1), compression: "", unfinished: false },
-      "snapshot.1",
-    ));
+    await sim.runUntil(
+      snapshotterOf(machine).rewrite(
+        author.db,
+        {
+          name: "",
+          zxid: zx(1),
+          format: 3,
+          digest: { ...digest, zxid: digest.zxid as Zxid },
+          lastZxid: undefined,
+          nodes: 0,
+        },
+        { kind: "snapshot", name: "snapshot.1", zxid: zx(1), compression: "", unfinished: false },
+        "snapshot.1",
+      ),
+    );
     const heard = new Heard();
     const server = await sim.runUntil(MiniServer.start(machine.runtime, author, {}, heard));
     assert.deepEqual([server.storage.report.digestMismatches, heard.lines], [0, []]);

@@ -12,7 +12,12 @@ import { FOLDER } from "./snapshots.ts";
 import { Author, codec, contextOf, Entry, Heard, zx } from "./support.ts";
 
 const DEFAULTS: JournalOptions = {
-  folder: FOLDER, format: 3, preAllocBytes: 0, txnLogSizeLimitBytes: -1, forceSync: true, fsyncWarningMs: 1000,
+  folder: FOLDER,
+  format: 3,
+  preAllocBytes: 0,
+  txnLogSizeLimitBytes: -1,
+  forceSync: true,
+  fsyncWarningMs: 1000,
 };
 
 async function lab(options: Partial<JournalOptions> = {}, with_: Codec = codec) {
@@ -21,7 +26,10 @@ async function lab(options: Partial<JournalOptions> = {}, with_: Codec = codec) 
   const { fs } = machine.runtime;
   await sim.runUntil(fs.mkdir(FOLDER));
   const heard = new Heard();
-  const journal = new Journal<Entry>(contextOf(machine.runtime, heard), with_, { ...DEFAULTS, ...options });
+  const journal = new Journal<Entry>(contextOf(machine.runtime, heard), with_, {
+    ...DEFAULTS,
+    ...options,
+  });
   const author = new Author();
   const groups: number[][] = [];
   const payloads: Uint8Array[] = [];
@@ -30,7 +38,12 @@ async function lab(options: Partial<JournalOptions> = {}, with_: Codec = codec) 
     for (const { bytes, start, end } of entries) payloads.push(bytes.slice(start, end));
   };
   return {
-    sim, machine, journal, groups, payloads, heard,
+    sim,
+    machine,
+    journal,
+    groups,
+    payloads,
+    heard,
     write(size: number, hint?: number): Uint8Array {
       const data = new Uint8Array(size).fill(groups.length + 1);
       const payload = author.payload({ kind: "create", path: `/n${author.db.lastZxid}`, data });
@@ -90,7 +103,10 @@ test("what is written is what was given, in both formats, whatever the sizes", a
       assert.deepEqual(it.payloads, given);
       await it.sim.runUntil(it.journal.close());
       const read = await new Reads().read(await it.file("log.1"));
-      assert.deepEqual([read.zxids, read.isTorn], [Array.from({ length: 10 }, (_, at) => at + 1), false]);
+      assert.deepEqual([read.zxids, read.isTorn], [
+        Array.from({ length: 10 }, (_, at) => at + 1),
+        false,
+      ]);
     }
   }
 });
@@ -101,7 +117,11 @@ test("a payload that outgrows its region goes on elsewhere, positions kept, orde
   const first = it.write(regionBytes - 2000);
   const w = it.journal.begin(100);
   const start = w.pos;
-  const second = new Author().payload({ kind: "create", path: "/big", data: new Uint8Array(50_000).fill(9) }, 2);
+  const second = new Author().payload({
+    kind: "create",
+    path: "/big",
+    data: new Uint8Array(50_000).fill(9),
+  }, 2);
   w.raw(second.subarray(0, 500));
   const mark = w.pos;
   w.int32(0);
@@ -136,6 +156,36 @@ test("room ends when all regions wait for the disk, and is told again", async ()
   assert.ok(it.journal.hasRoom(size + 200));
   await it.sim.runUntil(it.journal.drain());
   assert.equal(it.groups.flat().length, 4);
+});
+
+test("after a failure nothing is written or told durable, whatever else is given", async () => {
+  const it = await lab();
+  let failures = 0;
+  it.journal.onFailure = () => failures++;
+  it.write(10);
+  it.journal.flush();
+  it.machine.files.failNext("syncData", "IO", { skip: 1 });
+  await assert.rejects(it.sim.runUntil(it.journal.drain()), /injected IO/);
+  const writes = it.machine.files.count("write");
+  it.write(10);
+  it.journal.flush();
+  await assert.rejects(it.journal.drain(), /injected IO/);
+  await it.sim.run(it.sim.nowMs + 100);
+  await it.sim.runUntil(it.journal.close());
+  assert.deepEqual([it.groups, failures, it.journal.hasFailed], [[], 1, true]);
+  assert.equal(it.machine.files.count("write"), writes);
+});
+
+test("a roll holds for the next entry, even one too large for the region that waited", async () => {
+  const it = await lab();
+  it.write(10);
+  await it.sim.runUntil(it.journal.drain());
+  it.journal.begin(10);
+  it.journal.cancel();
+  it.journal.roll();
+  it.write(9 * 1024 * 1024);
+  await it.sim.runUntil(it.journal.close());
+  assert.deepEqual(await it.names(), ["log.1", "log.2"]);
 });
 
 test("a cancelled entry leaves nothing", async () => {
@@ -228,7 +278,10 @@ test("a txn larger than the unit of padding is not overwritten by zeros", async 
   await it.sim.runUntil(it.journal.drain());
   given.push(it.write(5));
   await it.sim.runUntil(it.journal.close());
-  assert.deepEqual(await it.file("log.1").then((bytes) => bytes.length), 16 + it.journal.stats.bytes);
+  assert.deepEqual(
+    await it.file("log.1").then((bytes) => bytes.length),
+    16 + it.journal.stats.bytes,
+  );
   assert.equal((await new Reads().read(await it.file("log.1"))).zxids.length, given.length);
 });
 
@@ -257,7 +310,9 @@ test("a log with entries is never replaced by a new one of its name", async () =
   const it = await lab();
   const { fs } = it.machine.runtime;
   const file = await it.sim.runUntil(fs.open(`${FOLDER}/log.1`, "create"));
-  await it.sim.runUntil(file.write(sealed(3, [[new Author().payload({ kind: "create", path: "/a" })]]), 0));
+  await it.sim.runUntil(
+    file.write(sealed(3, [[new Author().payload({ kind: "create", path: "/a" })]]), 0),
+  );
   let failure: unknown;
   it.journal.onFailure = (error) => failure = error;
   it.write(10);

@@ -53,7 +53,12 @@ for (const format of FORMATS) {
         const expected = counts.slice(0, whole).reduce((sum, count) => sum + count, 0);
         assert.equal(read.zxids.length, expected, `cut at ${size}`);
         assert.equal(read.endsAt, ends[whole]);
-        if (zeros === 0) assert.equal(read.isTorn, size > (ends[whole] ?? 0) && !isZero(bytes, ends[whole] ?? 0, size));
+        if (zeros === 0) {
+          assert.equal(
+            read.isTorn,
+            size > (ends[whole] ?? 0) && !isZero(bytes, ends[whole] ?? 0, size),
+          );
+        }
       }
     }
   });
@@ -68,7 +73,14 @@ for (const format of FORMATS) {
 
   test(`format ${format}: a last log that was never begun holds nothing; elsewhere it is damage`, async () => {
     const reads = new Reads();
-    for (const bytes of [new Uint8Array(0), new Uint8Array(9), new Uint8Array(5000), logHeader(format).subarray(0, 7)]) {
+    for (
+      const bytes of [
+        new Uint8Array(0),
+        new Uint8Array(9),
+        new Uint8Array(5000),
+        logHeader(format).subarray(0, 7),
+      ]
+    ) {
       const read = await reads.read(bytes);
       assert.equal(read.format, undefined);
       await assert.rejects(reads.read(bytes, false), refusal);
@@ -91,7 +103,10 @@ test("format 3: any changed byte before the last group refuses the log", async (
   for (let at = 0; at < lastGroup; at++) {
     if (at >= 8 && at < 16) continue; // the dbid: seeds the chain, tested by the others
     for (const zeros of [0, 600]) {
-      const damaged = padded(changed(bytes, (copy) => copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8))), zeros);
+      const damaged = padded(
+        changed(bytes, (copy) => copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8))),
+        zeros,
+      );
       await assert.rejects(reads.read(damaged), refusal, `byte ${at}`);
     }
   }
@@ -110,6 +125,33 @@ test("format 3: any changed byte before a last group of one entry refuses the lo
   }
 });
 
+test("format 3: damage before the last two groups refuses the log also when the last one is torn", async () => {
+  const reads = new Reads();
+  const sizes = [3, 1, 4, 3, 3];
+  const groups = groupsOf(sizes);
+  const bytes = sealed(3, groups);
+  const ends = boundaries(groups);
+  for (let at = 16; at < (ends[3] ?? 0); at++) {
+    const damaged = changed(bytes, (copy) => copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8)));
+    for (const tail of [5, bytes.length - (ends[4] ?? 0) - 40]) {
+      await assert.rejects(
+        reads.read(damaged.subarray(0, bytes.length - tail)),
+        refusal,
+        `byte ${at}`,
+      );
+    }
+  }
+});
+
+test("format 3: half a group gone and data behind its end: not torn", async () => {
+  const reads = new Reads();
+  const groups = groupsOf([3, 3]);
+  const bytes = sealed(3, groups);
+  const second = boundaries(groups)[1] ?? 0;
+  const damaged = changed(bytes, (copy) => copy[60] = (copy[60] ?? 0) ^ 1).subarray(0, second + 40);
+  await assert.rejects(reads.read(damaged), /data follows the group's end/);
+});
+
 test("format 3: a last group that is broken anywhere is cut as a whole, or refused; the rest is read", async () => {
   const reads = new Reads();
   const groups = groupsOf(SIZES);
@@ -124,7 +166,11 @@ test("format 3: a last group that is broken anywhere is cut as a whole, or refus
     });
     if (read === undefined) continue;
     cut++;
-    assert.deepEqual([read.zxids, read.isTorn, read.endsAt], [upTo(11), true, lastGroup], `byte ${at}`);
+    assert.deepEqual(
+      [read.zxids, read.isTorn, read.endsAt],
+      [upTo(11), true, lastGroup],
+      `byte ${at}`,
+    );
     await assert.rejects(reads.read(damaged, false), refusal);
   }
   assert.ok(cut > (bytes.length - lastGroup) * 0.8, `${cut} cut`);
@@ -147,7 +193,11 @@ test("format 3: a last group of which any sectors are missing is cut", async () 
     });
     const read = await reads.read(padded(damaged, 900));
     if (isZero(damaged, lastGroup, damaged.length)) continue;
-    assert.deepEqual([read.zxids.length, read.isTorn, read.endsAt], [5, true, lastGroup], `pattern ${pattern}`);
+    assert.deepEqual(
+      [read.zxids.length, read.isTorn, read.endsAt],
+      [5, true, lastGroup],
+      `pattern ${pattern}`,
+    );
   }
 });
 
@@ -197,7 +247,10 @@ test("format 2: a missing end byte with zeros behind it is a torn tail, with dat
   const torn = await reads.read(padded(changed(bytes, (copy) => copy[copy.length - 1] = 0), 100));
   assert.deepEqual([torn.zxids, torn.isTorn, torn.endsAt], [[1, 2], true, bytes.length - third]);
   const second = bytes.length - third - 1;
-  await assert.rejects(reads.read(changed(bytes, (copy) => copy[second] = 0)), /without its end byte/);
+  await assert.rejects(
+    reads.read(changed(bytes, (copy) => copy[second] = 0)),
+    /without its end byte/,
+  );
 });
 
 test("format 2: data behind padding is refused", async () => {

@@ -12,7 +12,10 @@ import { Author, Changes, codec } from "./support.ts";
 export function sealed(format: FileFormat, groups: readonly (readonly Uint8Array[])[]): Uint8Array {
   const header = logHeader(format);
   const payloads = groups.flat();
-  const size = payloads.reduce((sum, { length }) => sum + length + ENTRY_EXTRA_BYTES, header.length);
+  const size = payloads.reduce(
+    (sum, { length }) => sum + length + ENTRY_EXTRA_BYTES,
+    header.length,
+  );
   const bytes = new Uint8Array(size);
   bytes.set(header);
   let at = header.length, chain = firstChain(codec, header);
@@ -30,7 +33,11 @@ export function sealed(format: FileFormat, groups: readonly (readonly Uint8Array
 }
 
 /** Txns of random kinds, zxids from 1, in groups of these sizes. */
-export function groupsOf(sizes: readonly number[], seed = 1, author = new Author()): Uint8Array[][] {
+export function groupsOf(
+  sizes: readonly number[],
+  seed = 1,
+  author = new Author(),
+): Uint8Array[][] {
   const changes = new Changes(seed);
   return sizes.map((size) => Array.from({ length: size }, () => author.payload(changes.next(60))));
 }
@@ -38,10 +45,13 @@ export function groupsOf(sizes: readonly number[], seed = 1, author = new Author
 /** Where groups begin, and the end of the last. */
 export function boundaries(groups: readonly (readonly Uint8Array[])[]): number[] {
   let at = 16;
-  return [at, ...groups.map((group) => {
-    for (const { length } of group) at += length + ENTRY_EXTRA_BYTES;
-    return at;
-  })];
+  return [
+    at,
+    ...groups.map((group) => {
+      for (const { length } of group) at += length + ENTRY_EXTRA_BYTES;
+      return at;
+    }),
+  ];
 }
 
 export function padded(bytes: Uint8Array, zeros: number): Uint8Array {
@@ -85,7 +95,11 @@ export class Reads {
     const zxids: number[] = [];
     const log = nameOf("log.1");
     const result = await readLog(
-      this.runtime.fs, codec, "/data/version-2", log, isLast,
+      this.runtime.fs,
+      codec,
+      "/data/version-2",
+      log,
+      isLast,
       (from, start, end) => {
         const view = viewOf(from);
         for (let at = start; at < end; at += ENTRY_EXTRA_BYTES + view.getInt32(at + 8)) {

@@ -38,18 +38,37 @@ test("every input meets exactly one row of the recovery table, and every row is 
 });
 
 const nothing: Found = {
-  snapshot: "none", hasRecords: false, initialize: false, dbAutocreate: true, trustEmpty: false,
+  snapshot: "none",
+  hasRecords: false,
+  initialize: false,
+  dbAutocreate: true,
+  trustEmpty: false,
 };
 const CASES: readonly (readonly [string, Partial<Found>, Decision])[] = [
   ["a new directory gets an empty database", {}, "create"],
-  ["without db.autocreate nobody vouches for an empty directory", { dbAutocreate: false }, "untrusted"],
+  [
+    "without db.autocreate nobody vouches for an empty directory",
+    { dbAutocreate: false },
+    "untrusted",
+  ],
   ["the file `initialize` vouches for it", { dbAutocreate: false, initialize: true }, "create"],
   ["logs without a snapshot are refused", { hasRecords: true }, "refuseNoSnapshot"],
-  ["`initialize` does not make logs without a snapshot good", { hasRecords: true, initialize: true }, "refuseNoSnapshot"],
-  ["logs without a snapshot are taken when trusted", { hasRecords: true, trustEmpty: true }, "replayFromEmpty"],
+  ["`initialize` does not make logs without a snapshot good", {
+    hasRecords: true,
+    initialize: true,
+  }, "refuseNoSnapshot"],
+  [
+    "logs without a snapshot are taken when trusted",
+    { hasRecords: true, trustEmpty: true },
+    "replayFromEmpty",
+  ],
   ["trust does not matter where there is nothing", { trustEmpty: true }, "create"],
   ["a snapshot is enough", { snapshot: "loaded", dbAutocreate: false }, "replay"],
-  ["snapshots that are all damaged are refused", { snapshot: "broken", trustEmpty: true }, "refuseBroken"],
+  [
+    "snapshots that are all damaged are refused",
+    { snapshot: "broken", trustEmpty: true },
+    "refuseBroken",
+  ],
 ];
 for (const [name, found, decision] of CASES) {
   test(name, () => assert.equal(decide({ ...nothing, ...found }), decision));

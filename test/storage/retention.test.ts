@@ -10,7 +10,12 @@ import { putFile } from "./logs.ts";
 import { FOLDER } from "./snapshots.ts";
 import { contextOf, Heard } from "./support.ts";
 
-function choose(snapshots: readonly string[], logs: readonly string[], retain: number, broken: readonly string[] = []) {
+function choose(
+  snapshots: readonly string[],
+  logs: readonly string[],
+  retain: number,
+  broken: readonly string[] = [],
+) {
   const all = namesOf("snapshot", snapshots);
   const complete = new Set(snapshots.filter((name) => !broken.includes(name)));
   return choosePurge(all, complete, [], namesOf("log", logs), retain);
@@ -23,18 +28,31 @@ test("the newest are kept, and the log that reaches into the oldest of them", ()
     snapshots: ["snapshot.0", "snapshot.a"],
     logs: ["log.1"],
   });
-  assert.deepEqual(choose(snapshots, ["log.1", "log.5", "log.12", "log.14", "log.30"], 3).logs, ["log.1", "log.5", "log.12"]);
+  assert.deepEqual(choose(snapshots, ["log.1", "log.5", "log.12", "log.14", "log.30"], 3).logs, [
+    "log.1",
+    "log.5",
+    "log.12",
+  ]);
   assert.deepEqual(choose(snapshots, ["log.1"], 3).logs, [], "one log that overlaps all");
 });
 
 test("fewer than three are never kept", () => {
   const snapshots = ["snapshot.1", "snapshot.2", "snapshot.3", "snapshot.4"];
-  for (const retain of [-1, 0, 1, 2, 3]) assert.deepEqual(choose(snapshots, [], retain).snapshots, ["snapshot.1"]);
+  for (const retain of [-1, 0, 1, 2, 3]) {
+    assert.deepEqual(choose(snapshots, [], retain).snapshots, ["snapshot.1"]);
+  }
   assert.deepEqual(choose(snapshots, [], 4).snapshots, []);
 });
 
 test("snapshots that are not complete do not count; newer ones stay", () => {
-  const snapshots = ["snapshot.1", "snapshot.2", "snapshot.3", "snapshot.4", "snapshot.5", "snapshot.6"];
+  const snapshots = [
+    "snapshot.1",
+    "snapshot.2",
+    "snapshot.3",
+    "snapshot.4",
+    "snapshot.5",
+    "snapshot.6",
+  ];
   assert.deepEqual(choose(snapshots, ["log.1", "log.4"], 3, ["snapshot.5", "snapshot.6"]), {
     snapshots: ["snapshot.1"],
     logs: [],
@@ -59,7 +77,15 @@ test("a purge removes files, unfinished ones too, and leaves what is no log or s
   assert.deepEqual(gone.snapshots, ["snapshot.1", "snapshot.2", "snapshot.3", "snapshot.2.tmp"]);
   assert.deepEqual(gone.logs, ["log.1", "log.2", "log.3"]);
   assert.deepEqual((await sim.runUntil(runtime.fs.readDir(FOLDER))).sort(), [
-    "currentEpoch", "log.4", "log.5", "log.6", "snapshot.4", "snapshot.5", "snapshot.6", "snapshot.9.tmp", "snapshot.a",
+    "currentEpoch",
+    "log.4",
+    "log.5",
+    "log.6",
+    "snapshot.4",
+    "snapshot.5",
+    "snapshot.6",
+    "snapshot.9.tmp",
+    "snapshot.a",
   ]);
 });
 
@@ -75,7 +101,9 @@ test("autopurge runs at start and then every interval; 0 and less is off; a fail
     assert.equal(off.isRunning, false);
   }
   const put = async (from: number) => {
-    for (let n = from; n < from + 4; n++) await sim.runUntil(putFile(runtime, `${FOLDER}/snapshot.${n}`, WHOLE));
+    for (let n = from; n < from + 4; n++) {
+      await sim.runUntil(putFile(runtime, `${FOLDER}/snapshot.${n}`, WHOLE));
+    }
   };
   const names = async () => (await sim.runUntil(runtime.fs.readDir(FOLDER))).length;
   await put(1);
@@ -113,7 +141,10 @@ test("snapshots come after half of snapCount and up to all of it, at random", ()
 test("snapCount below 2 counts as 2; bytes count when there is a limit", () => {
   const often = new SnapshotPolicy({ snapCount: 0, snapSizeLimitBytes: 0 }, new Prng(1));
   assert.deepEqual([1, 2, 3, 4].map(() => often.onAppend(1)), [false, true, false, true]);
-  const bySize = new SnapshotPolicy({ snapCount: 100_000, snapSizeLimitBytes: 10_000 }, new Prng(1));
+  const bySize = new SnapshotPolicy(
+    { snapCount: 100_000, snapSizeLimitBytes: 10_000 },
+    new Prng(1),
+  );
   let taken = 0;
   for (let n = 0; n < 100; n++) if (bySize.onAppend(1000)) taken++;
   assert.ok(taken >= 10 && taken <= 20, `${taken}`);

@@ -18,7 +18,8 @@ const FORMATS: readonly FileFormat[] = [2, 3];
 const COMPRESSIONS: readonly Compression[] = ["", "gz", "snappy"];
 
 /** `snapshot.0` of an empty database as Apache 3.8.0 writes it (storage-format §14.1). */
-const EMPTY_380 = "5a4b534e00000002ffffffffffffffff00000000000000010000000000000001000000010000000100000005776f726c" +
+const EMPTY_380 =
+  "5a4b534e00000002ffffffffffffffff00000000000000010000000000000001000000010000000100000005776f726c" +
   "6400000006616e796f6e650000000000000000ffffffffffffffff000000000000000000000000000000000000000000" +
   "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000a2f7a6f6f6b" +
   "656570657200000000ffffffffffffffff00000000000000000000000000000000000000000000000000000000000000" +
@@ -81,7 +82,10 @@ for (const format of FORMATS) {
         await sim.runUntil(putFile(machine.runtime, `${FOLDER}/${report.name}`, damaged));
         const outcome = await load(sim, machine, report.name).catch((error: unknown) => error);
         if (outcome instanceof CorruptionError) continue;
-        assert.ok(typeof outcome === "object" && outcome !== null && "db" in outcome, String(outcome));
+        assert.ok(
+          typeof outcome === "object" && outcome !== null && "db" in outcome,
+          String(outcome),
+        );
         assert.equal((outcome.db as Database).tree.digest, author.db.tree.digest, `byte ${at}`);
         assert.ok(compression !== "", "only bytes of a container's own may be free");
       }
@@ -92,7 +96,9 @@ for (const format of FORMATS) {
       const { report, bytes } = await take(sim, machine, filled(20).db, format, compression);
       const step = Math.ceil(bytes.length / 60);
       for (let size = 0; size < bytes.length - 54; size += step) {
-        await sim.runUntil(putFile(machine.runtime, `${FOLDER}/${report.name}`, bytes.subarray(0, size)));
+        await sim.runUntil(
+          putFile(machine.runtime, `${FOLDER}/${report.name}`, bytes.subarray(0, size)),
+        );
         await assert.rejects(load(sim, machine, report.name), CorruptionError, `${size} bytes`);
       }
     });
@@ -169,7 +175,9 @@ test("a snapshot of many pieces, taken while the tree changes, loads, and replay
   const taking = snapshotter.take(author.db);
   const later: Uint8Array[] = [];
   for (let round = 0; snapshotter.isRunning; round++) {
-    later.push(author.payload({ kind: "create", path: `/later${round}`, data: new Uint8Array(10) }));
+    later.push(
+      author.payload({ kind: "create", path: `/later${round}`, data: new Uint8Array(10) }),
+    );
     later.push(author.payload({ kind: "delete", path: `/n${round * 17}` }));
     later.push(author.payload({ kind: "set", path: `/n${2999 - round}`, data: null, version: 1 }));
     await sim.run(sim.nowMs + 0.05);
@@ -199,7 +207,9 @@ test("a failed snapshot leaves the list as it was, and the next one works", asyn
     author.payload({ kind: "create", path: "/more" });
     machine.files.failOperation(failAt, "NO_SPACE");
     const snapshotter = snapshotterOf(machine);
-    const outcome = await sim.runUntil(snapshotter.take(author.db).catch((error: unknown) => error));
+    const outcome = await sim.runUntil(
+      snapshotter.take(author.db).catch((error: unknown) => error),
+    );
     if (machine.files.failed === 0) break;
     assert.match(String(outcome), /injected NO_SPACE/);
     const names = await sim.runUntil(fs.readDir(FOLDER));
@@ -223,7 +233,9 @@ test("a crash at any moment of a snapshot leaves the old one, or the whole new o
     machine.start();
     const names = await sim.runUntil(machine.runtime.fs.readDir(FOLDER));
     assert.ok(names.includes(first.report.name));
-    for (const name of names.filter((name) => !name.endsWith(".tmp"))) await load(sim, machine, name);
+    for (const name of names.filter((name) => !name.endsWith(".tmp"))) {
+      await load(sim, machine, name);
+    }
   }
 });
 

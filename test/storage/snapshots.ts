@@ -3,7 +3,7 @@ import type { Machine, Sim } from "../../runtimes/sim/index.ts";
 import type { Compression } from "../../src/storage/names.ts";
 import type { FileFormat } from "../../src/storage/host.ts";
 import { type LoadedSnapshot, loadSnapshot } from "../../src/storage/snapshot_reader.ts";
-import { Snapshotter, type SnapshotReport } from "../../src/storage/snapshot_writer.ts";
+import { type SnapshotReport, Snapshotter } from "../../src/storage/snapshot_writer.ts";
 import { Database } from "../../src/txn/database.ts";
 import { nameOf } from "./logs.ts";
 import { codec, contextOf, DB_OPTIONS } from "./support.ts";
@@ -17,7 +17,10 @@ export function snapshotterOf(
   serializeLastZxid = true,
 ): Snapshotter {
   return new Snapshotter(contextOf(machine.runtime), codec, {
-    folder: FOLDER, format, compression, serializeLastZxid,
+    folder: FOLDER,
+    format,
+    compression,
+    serializeLastZxid,
   });
 }
 
@@ -31,7 +34,9 @@ export async function take(
 ): Promise<{ report: SnapshotReport; bytes: Uint8Array }> {
   const { fs } = machine.runtime;
   await sim.runUntil(fs.mkdir(FOLDER));
-  const report = await sim.runUntil(snapshotterOf(machine, format, compression, serializeLastZxid).take(db));
+  const report = await sim.runUntil(
+    snapshotterOf(machine, format, compression, serializeLastZxid).take(db),
+  );
   return { report, bytes: await sim.runUntil(fs.readFile(`${FOLDER}/${report.name}`)) };
 }
 

@@ -75,15 +75,29 @@ export function contextOf(runtime: Runtime, log: Log = new Heard()): StorageCont
 }
 
 export type Change =
-  | { readonly kind: "create"; readonly path: string; readonly data?: Uint8Array | null; readonly owner?: bigint; readonly parentCversion?: number }
+  | {
+    readonly kind: "create";
+    readonly path: string;
+    readonly data?: Uint8Array | null;
+    readonly owner?: bigint;
+    readonly parentCversion?: number;
+  }
   | { readonly kind: "delete"; readonly path: string }
-  | { readonly kind: "set"; readonly path: string; readonly data: Uint8Array | null; readonly version: number }
+  | {
+    readonly kind: "set";
+    readonly path: string;
+    readonly data: Uint8Array | null;
+    readonly version: number;
+  }
   | { readonly kind: "multi"; readonly parts: readonly Change[] }
   | { readonly kind: "openSession"; readonly id: bigint; readonly timeoutMs: number }
   | { readonly kind: "closeSession"; readonly id: bigint; readonly paths: readonly string[] }
   | { readonly kind: "error"; readonly code: number };
 
-function bodyOf(change: Change, cversionOf: (path: string) => number): { type: number; client: bigint; bytes: Uint8Array } {
+function bodyOf(
+  change: Change,
+  cversionOf: (path: string) => number,
+): { type: number; client: bigint; bytes: Uint8Array } {
   const encode = <T>(schema: Schema<T>, value: T): Uint8Array => {
     const w = new Writer(256);
     schema.write(w, value);
@@ -95,7 +109,9 @@ function bodyOf(change: Change, cversionOf: (path: string) => number): { type: n
         type: Op.create,
         client: change.owner ?? 0n,
         bytes: encode(CreateTxn, {
-          path: change.path, data: change.data ?? null, acl: OPEN_ACL,
+          path: change.path,
+          data: change.data ?? null,
+          acl: OPEN_ACL,
           ephemeral: change.owner !== undefined,
           parentCVersion: change.parentCversion ?? cversionOf(change.path),
         }),
@@ -104,21 +120,38 @@ function bodyOf(change: Change, cversionOf: (path: string) => number): { type: n
       return { type: Op.delete, client: 0n, bytes: encode(DeleteTxn, { path: change.path }) };
     case "set":
       return {
-        type: Op.setData, client: 0n,
-        bytes: encode(SetDataTxn, { path: change.path, data: change.data, version: change.version }),
+        type: Op.setData,
+        client: 0n,
+        bytes: encode(SetDataTxn, {
+          path: change.path,
+          data: change.data,
+          version: change.version,
+        }),
       };
     case "multi":
       return {
-        type: Op.multi, client: 0n,
-        bytes: encode(MultiTxn, change.parts.map((part) => {
-          const { type, bytes } = bodyOf(part, cversionOf);
-          return { type, data: bytes };
-        })),
+        type: Op.multi,
+        client: 0n,
+        bytes: encode(
+          MultiTxn,
+          change.parts.map((part) => {
+            const { type, bytes } = bodyOf(part, cversionOf);
+            return { type, data: bytes };
+          }),
+        ),
       };
     case "openSession":
-      return { type: Op.createSession, client: change.id, bytes: encode(CreateSessionTxn, { timeOut: change.timeoutMs }) };
+      return {
+        type: Op.createSession,
+        client: change.id,
+        bytes: encode(CreateSessionTxn, { timeOut: change.timeoutMs }),
+      };
     case "closeSession":
-      return { type: Op.closeSession, client: change.id, bytes: encode(CloseSessionTxn, { paths2Delete: [...change.paths] }) };
+      return {
+        type: Op.closeSession,
+        client: change.id,
+        bytes: encode(CloseSessionTxn, { paths2Delete: [...change.paths] }),
+      };
     case "error":
       return { type: Op.error, client: 0n, bytes: encode(ErrorTxn, { err: change.code }) };
   }
@@ -240,7 +273,10 @@ export class MiniServer {
     options: Partial<StorageOptions> = {},
     log: Log = new Heard(),
   ): Promise<MiniServer> {
-    const storage = await recover<Entry>(contextOf(runtime, log), codec, { ...OPTIONS, ...options });
+    const storage = await recover<Entry>(contextOf(runtime, log), codec, {
+      ...OPTIONS,
+      ...options,
+    });
     return new MiniServer(storage, author);
   }
 

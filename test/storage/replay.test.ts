@@ -1,0 +1,112 @@
+/** Replaying logs that lack, repeat or spoil records (storage-format §2, §4.4, §9.2, §15 cases 24-26, 74). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CorruptionError } from "../../src/base/errors.ts";
+import { lab } from "./lab.ts";
+import { groupsOf, sealed } from "./logs.ts";
+import { Author } from "./support.ts";
+
+test("a gap inside a log is refused, a jump to the next epoch is not, a duplicate is harmless", async () => {
+  const author = new Author();
+  const payload = (zxid: number, path: string) => author.payload({ kind: "create", path }, zxid);
+  const first = payload(1, "/a"), second = payload(2, "/b");
+  const gap = payload(4, "/d"), epoch = payload(0x1_0000_0001, "/e");
+  for (const format of [2, 3] as const) {
+    const it = lab();
+    await it.stop(await it.start({ fileFormat: format }));
+    await it.put("log.1", sealed(format, [[first, second, gap]]));
+    await assert.rejects(
+      it.start(),
+      /it is 0x4, but what came before ends at 0x2: records between are missing/,
+    );
+    await it.put("log.1", sealed(format, [[first, second, second, first]]));
+    const doubled = await it.start();
+    assert.deepEqual([doubled.storage.database.lastZxid, doubled.storage.report.applied], [2, 4]);
+    assert.equal(doubled.digest, author.digests.get(2));
+    await it.stop(doubled);
+    await it.put("log.1", sealed(format, [[first, second], [epoch]]));
+    const jumped = await it.start();
+    assert.equal(jumped.storage.database.lastZxid, 0x1_0000_0001);
+  }
+});
+
+test("in Apache's format a torn log in the middle is taken when the next one continues it", async () => {
+  const author = new Author();
+  const groups = groupsOf([3, 3], 4, author);
+  const first = sealed(2, groups.slice(0, 1));
+  const torn = new Uint8Array(first.length + 40);
+  torn.set(first);
+  torn.set(first.subarray(16, 40), first.length);
+  const it = lab();
+  await it.stop(await it.start({ fileFormat: 2 }));
+  await it.put("log.1", torn);
+  await it.put("log.4", sealed(2, groups.slice(1)));
+  const server = await it.start();
+  assert.equal(server.storage.database.lastZxid, 6);
+  assert.match(it.heard.lines.join("\n"), /ends torn; the next one goes on.*log\.1/);
+  await it.stop(server);
+  const lost = sealed(2, [(groups[0] ?? []).slice(0, 2)]);
+  const shorter = new Uint8Array(lost.length + 30);
+  shorter.set(lost);
+  shorter.set(first.subarray(16, 40), lost.length);
+  await it.put("log.1", shorter);
+  await assert.rejects(it.start(), /records between are missing/);
+});
+
+test("a txn with an epoch beyond all refuses the start", async () => {
+  const it = lab();
+  await it.stop(await it.start());
+  const payload = new Author().payload({ kind: "create", path: "/a" }, 1);
+  payload.set([0, 0x20, 0, 0], 12);
+  await it.put("log.1", sealed(3, [[payload]]));
+  await assert.rejects(it.start(), /at byte 16: its zxid has an epoch above the largest/);
+});
+
+test("a record with a good checksum that is no txn refuses the start, nothing behind it is dropped", async () => {
+  const author = new Author();
+  const good = author.payload({ kind: "create", path: "/a" });
+  const short = author.payload({ kind: "create", path: "/b" }).subarray(0, 40);
+  const unknown = author.payload({ kind: "create", path: "/c" });
+  unknown.set([0, 0, 0, 99], 28);
+  unknown.set([0, 0, 0, 2], 16);
+  for (const payload of [short, unknown, good.subarray(0, 10)]) {
+    const it = lab();
+    await it.stop(await it.start());
+    await it.put("log.1", sealed(3, [[good, payload]]));
+    await assert.rejects(
+      it.start(),
+      (error: unknown) =>
+        error instanceof CorruptionError &&
+        /^Cannot replay log "log\.1" at byte \d+: /.test(error.message),
+    );
+  }
+});
+
+test("a txn dropped from a log with another zxid in its place is noticed by the digest", async () => {
+  const author = new Author();
+  const first = author.payload({ kind: "create", path: "/a" }, 1);
+  author.payload({ kind: "create", path: "/lost" }, 2);
+  const third = author.payload({ kind: "create", path: "/c" }, 2);
+  for (const digestEnabled of [true, false]) {
+    const it = lab();
+    await it.stop(await it.start());
+    await it.put("log.1", sealed(3, [[first, third]]));
+    const { report } = (await it.start({ digestEnabled })).storage;
+    assert.equal(report.digestMismatches, digestEnabled ? 1 : 0);
+    assert.equal(it.heard.lines.some((line) => line.includes("digest differs")), digestEnabled);
+  }
+});
+
+test("logs without digests are read with the digest on, and the reverse", async () => {
+  const it = lab();
+  const server = await it.start();
+  for (const [index, path] of ["/a", "/b"].entries()) {
+    server.write(it.author.payload({ kind: "create", path }, index + 1, index === 0), index + 1);
+  }
+  await it.sim.runUntil(() => server.acked === 2);
+  await it.stop(server);
+  const on = await it.start();
+  on.check(2, it.author);
+  await it.stop(on);
+  assert.equal((await it.start({ digestEnabled: false })).storage.database.lastZxid, 2);
+});
