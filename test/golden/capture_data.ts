@@ -17,7 +17,11 @@ export function dumpTree(version: ApacheVersion, dataDir: string): string {
   return execFileSync("java", [...args, "DumpTree", dataDir], { encoding: "utf8" });
 }
 
-async function capture(name: string, version: ApacheVersion, properties: Record<string, string>): Promise<void> {
+async function capture(
+  name: string,
+  version: ApacheVersion,
+  properties: Record<string, string>,
+): Promise<void> {
   const target = join(projectRoot(), "test/golden/data", name);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });

@@ -8,7 +8,8 @@ import { projectRoot } from "../support/root.ts";
 import { Player } from "./player.ts";
 import { parseScript } from "./script.ts";
 
-const words = "conf cons crst dirs dump envi gtmk hash isro mntr ruok srst srvr stat wchc wchp wchs".split(" ");
+const words = "conf cons crst dirs dump envi gtmk hash isro mntr ruok srst srvr stat wchc wchp wchs"
+  .split(" ");
 const script = parseScript(
   "words",
   `== a client
@@ -25,9 +26,15 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
   const server = await startApache({ version, port: 21_501 });
   const folder = join(projectRoot(), "test/golden/words", version);
   mkdirSync(folder, { recursive: true });
-  const player = new Player({ host: server.host, port: server.port, restart: () => Promise.resolve() });
+  const player = new Player({
+    host: server.host,
+    port: server.port,
+    restart: () => Promise.resolve(),
+  });
   await player.play(script, async () => {
-    for (const word of words) writeFileSync(join(folder, `${word}.txt`), await fourLetterWord(server.port, word));
+    for (const word of words) {
+      writeFileSync(join(folder, `${word}.txt`), await fourLetterWord(server.port, word));
+    }
   });
   await server.stop();
 }

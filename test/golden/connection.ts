@@ -42,7 +42,9 @@ export class RawConnection {
     let at = 0;
     while (!this.text && all.length - at >= 4) {
       const length = new DataView(all.buffer).getInt32(at);
-      if (length < 0 || length > 1 << 24) throw new Error(`the server sent a frame of ${length} bytes`);
+      if (length < 0 || length > 1 << 24) {
+        throw new Error(`the server sent a frame of ${length} bytes`);
+      }
       if (all.length - at - 4 < length) break;
       this.frames.push(all.slice(at + 4, at + 4 + length));
       at += 4 + length;

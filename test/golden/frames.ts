@@ -31,7 +31,16 @@ const eventNames: Readonly<Record<number, string>> = {
   4: "NodeChildrenChanged",
 };
 /** Body letters of each result type inside a multi reply. */
-const multiBodies: Readonly<Record<number, string>> = { 1: "s", 2: "", 4: "b T", 5: "T", 8: "U", 13: "", 15: "s T", [-1]: "i" };
+const multiBodies: Readonly<Record<number, string>> = {
+  1: "s",
+  2: "",
+  4: "b T",
+  5: "T",
+  8: "U",
+  13: "",
+  15: "s T",
+  [-1]: "i",
+};
 
 /** What to call the run's session ids and passwords; filled by the player as connections get them. */
 export interface Masks {
@@ -76,12 +85,18 @@ class Cursor {
     const from = this.at;
     const hex = this.take(length);
     const bytes = this.bytes.subarray(from, this.at);
-    this.groups.push(length > 64 && bytes.every((byte) => byte === bytes[0]) ? `${hex.slice(0, 2)}{${length}}` : hex);
+    this.groups.push(
+      length > 64 && bytes.every((byte) => byte === bytes[0])
+        ? `${hex.slice(0, 2)}{${length}}`
+        : hex,
+    );
     return bytes;
   }
   text(): string {
     const bytes = this.blob();
-    return bytes === undefined ? "null" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    return bytes === undefined
+      ? "null"
+      : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   }
   /** Entries read by `one`, their groups sorted where the protocol leaves their order open. */
   list(one: () => void, sorted: boolean): void {
@@ -101,7 +116,13 @@ class Cursor {
     const mtime = this.#view.getBigInt64(this.at + 8);
     this.take(16);
     const fresh = czxid === mzxid && this.#view.getInt32(this.at) === 0;
-    this.groups.push(ctime === 0n && mtime === 0n ? "<no time>" : fresh && ctime === mtime ? "<one time>" : "<ctime> <mtime>");
+    this.groups.push(
+      ctime === 0n && mtime === 0n
+        ? "<no time>"
+        : fresh && ctime === mtime
+        ? "<one time>"
+        : "<ctime> <mtime>",
+    );
     for (let i = 0; i < 3; i++) this.int();
     const owner = this.masks.sessions.get(this.#view.getBigInt64(this.at));
     this.long();
@@ -177,7 +198,9 @@ export function headOf(frame: Uint8Array): FrameHead | undefined {
 export function replyText(frame: Uint8Array, name: string, letters: string, masks: Masks): string {
   const cursor = new Cursor(frame, masks);
   const head = headOf(frame);
-  if (head === undefined) return `${lengthHex(frame)} ${hexOf(frame)}  # too short for a reply header`;
+  if (head === undefined) {
+    return `${lengthHex(frame)} ${hexOf(frame)}  # too short for a reply header`;
+  }
   cursor.int();
   cursor.long();
   if (masks.zxid) cursor.groups[1] = "<zxid>";
@@ -188,7 +211,11 @@ export function replyText(frame: Uint8Array, name: string, letters: string, mask
       const type = cursor.int();
       cursor.int();
       const path = cursor.text();
-      return finish(cursor, lengthHex(frame), `${eventNames[type] ?? `event ${type}`} ${path}${zxid}`);
+      return finish(
+        cursor,
+        lengthHex(frame),
+        `${eventNames[type] ?? `event ${type}`} ${path}${zxid}`,
+      );
     }
     // A multiRead that fails as a whole carries the results so far all the same.
     if (head.err === 0 || frame.length > 16) body(cursor, letters);
@@ -196,7 +223,11 @@ export function replyText(frame: Uint8Array, name: string, letters: string, mask
     if (!(error instanceof RangeError)) throw error;
     return finish(cursor, lengthHex(frame), `${name}: undecodable`);
   }
-  return finish(cursor, lengthHex(frame), `${name} ${errorNames[head.err] ?? `error ${head.err}`}${zxid}`);
+  return finish(
+    cursor,
+    lengthHex(frame),
+    `${name} ${errorNames[head.err] ?? `error ${head.err}`}${zxid}`,
+  );
 }
 
 export interface Connected {
@@ -208,7 +239,11 @@ export interface Connected {
 /** @throws {RangeError} when `frame` is no ConnectResponse */
 export function connectedOf(frame: Uint8Array): Connected {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  return { timeout: view.getInt32(4), sessionId: view.getBigInt64(8), password: frame.slice(20, 36) };
+  return {
+    timeout: view.getInt32(4),
+    sessionId: view.getBigInt64(8),
+    password: frame.slice(20, 36),
+  };
 }
 
 /** A ConnectResponse; `masks` already knows its session. */
@@ -221,5 +256,9 @@ export function connectText(frame: Uint8Array, masks: Masks): string {
   const password = cursor.blob();
   const name = password === undefined ? undefined : masks.passwords.get(hexOf(password));
   if (name !== undefined) cursor.groups[cursor.groups.length - 1] = `<password ${name}>`;
-  return finish(cursor, lengthHex(frame), timeout > 0 ? `connected, timeout ${timeout}` : "session refused");
+  return finish(
+    cursor,
+    lengthHex(frame),
+    timeout > 0 ? `connected, timeout ${timeout}` : "session refused",
+  );
 }

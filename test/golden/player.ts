@@ -30,7 +30,10 @@ export class Player {
   readonly #target: Target;
   readonly #connections = new Map<string, RawConnection>();
   readonly #waiting = new Map<string, Waiting[]>();
-  readonly #identities = new Map<string, { readonly sessionId: bigint; readonly password: Uint8Array }>();
+  readonly #identities = new Map<
+    string,
+    { readonly sessionId: bigint; readonly password: Uint8Array }
+  >();
   readonly #masks: Masks = { sessions: new Map(), passwords: new Map(), zxid: false };
   #lines: string[] = [];
 
@@ -63,7 +66,9 @@ export class Player {
         await this.#run(burst);
       } catch (error) {
         const sofar = this.#lines.join("\n");
-        throw new Error(`in "${section.title}" at "${step.line}": ${String(error)}\n${sofar}`, { cause: error });
+        throw new Error(`in "${section.title}" at "${step.line}": ${String(error)}\n${sofar}`, {
+          cause: error,
+        });
       }
       burst = [];
     }
@@ -109,7 +114,11 @@ export class Player {
   }
 
   /** `more`: requests that leave in one write with the ConnectRequest. */
-  async #connect(who: string, args: Readonly<Record<string, string>>, more: readonly Step[]): Promise<void> {
+  async #connect(
+    who: string,
+    args: Readonly<Record<string, string>>,
+    more: readonly Step[],
+  ): Promise<void> {
     const connection = await this.#open(who);
     const requests = this.#requests(who, connection, more);
     connection.send(new Out().raw(this.#connectBytes(args)).raw(requests).bytes());
@@ -140,11 +149,15 @@ export class Player {
 
   #connectBytes(args: Readonly<Record<string, string>>): Uint8Array {
     const of = args["session"] === undefined ? undefined : this.#identities.get(args["session"]);
-    if (args["session"] !== undefined && of === undefined) throw new Error(`no session of ${args["session"]}`);
+    if (args["session"] !== undefined && of === undefined) {
+      throw new Error(`no session of ${args["session"]}`);
+    }
     const passwd = args["passwd"];
     let password: Uint8Array | null = of?.password ?? new Uint8Array(16);
     if (passwd === "null") password = null;
-    else if (passwd !== undefined) password = this.#identities.get(passwd)?.password ?? bytesOfHex(passwd);
+    else if (passwd !== undefined) {
+      password = this.#identities.get(passwd)?.password ?? bytesOfHex(passwd);
+    }
     const readOnly = args["readonly"] ?? "0";
     return connectFrame({
       timeout: Number(args["timeout"] ?? "30000"),
@@ -167,7 +180,9 @@ export class Player {
       await connection.until(() => connection.frames.length >= action.frames, 30_000);
     } else if (action.kind === "text") {
       if (!await connection.until(() => false)) this.#lines.push(`  ${who} ! still open`);
-      this.#lines.push(`  ${who} < ${JSON.stringify(new TextDecoder().decode(connection.takeText()))}`);
+      this.#lines.push(
+        `  ${who} < ${JSON.stringify(new TextDecoder().decode(connection.takeText()))}`,
+      );
       connection.closeShown = true;
     } else {
       connection.send(this.#requests(who, connection, steps));

@@ -13,7 +13,11 @@ import type { Script } from "./script.ts";
 async function playOnServer(script: Script): Promise<Map<string, string>> {
   const server = await startServer({ config: script.config, properties: script.properties });
   try {
-    const player = new Player({ host: server.host, port: server.port, restart: () => server.restart() });
+    const player = new Player({
+      host: server.host,
+      port: server.port,
+      restart: () => server.restart(),
+    });
     const played = await player.play(script);
     return new Map(played.map(({ title, text }) => [title, text]));
   } finally {
@@ -42,7 +46,10 @@ for (const name of scriptNames()) {
       played ??= playOnServer(script);
       const actual = (await played).get(title) ?? "";
       const wanted = expected.get(title);
-      assert.ok(wanted !== undefined, `no capture of "${title}": run test/golden/capture.ts ${name}`);
+      assert.ok(
+        wanted !== undefined,
+        `no capture of "${title}": run test/golden/capture.ts ${name}`,
+      );
       if (actual !== wanted) assert.fail(difference(actual, wanted));
     });
   }

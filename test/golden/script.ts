@@ -7,8 +7,8 @@ import {
   type FieldKind,
   type FieldValue,
   multiTypes,
-  type OpSpec,
   ops,
+  type OpSpec,
   Out,
 } from "./wire.ts";
 
@@ -44,7 +44,14 @@ export interface Step {
 
 export type Action =
   | { readonly kind: "connect"; readonly args: Readonly<Record<string, string>> }
-  | { readonly kind: "request"; readonly name: string; readonly type: number; readonly xid: number | undefined; readonly record: Uint8Array; readonly reply: string }
+  | {
+    readonly kind: "request";
+    readonly name: string;
+    readonly type: number;
+    readonly xid: number | undefined;
+    readonly record: Uint8Array;
+    readonly reply: string;
+  }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "tcp" }
   | { readonly kind: "expect"; readonly frames: number }
@@ -127,7 +134,9 @@ function value(kind: FieldKind, word: string, name: string): FieldValue {
 function record(out: Out, name: string, spec: OpSpec, args: readonly string[]): void {
   const values: Record<string, FieldValue> = { ...defaults };
   const byName = new Map(spec.fields);
-  const positional = spec.fields.filter(([field]) => field !== "zero" && field !== "acl" || name === "setACL");
+  const positional = spec.fields.filter(([field]) =>
+    field !== "zero" && field !== "acl" || name === "setACL"
+  );
   let next = 0;
   for (const word of args) {
     const equals = /^([a-z]+)=(.*)$/s.exec(word);
@@ -173,10 +182,13 @@ function request(verb: string, rest: string): Action {
   });
   const done = (type: number, out: Out, reply: string): Action => {
     const whole = out.bytes();
-    const kept = new Out().raw(cut === undefined ? whole : whole.subarray(0, cut)).raw(junk).bytes();
+    const kept = new Out().raw(cut === undefined ? whole : whole.subarray(0, cut)).raw(junk)
+      .bytes();
     return { kind: "request", name: verb, type, xid, record: kept, reply };
   };
-  if (verb === "multi" || verb === "multiRead") return done(multiTypes[verb], new Out().raw(multi(plain)), "M");
+  if (verb === "multi" || verb === "multiRead") {
+    return done(multiTypes[verb], new Out().raw(multi(plain)), "M");
+  }
   if (verb === "op") {
     const [type = "", ...hex] = words(plain);
     return done(Number(type), new Out().raw(bytesOfHex(hex.join(""))), "");
@@ -189,10 +201,14 @@ function request(verb: string, rest: string): Action {
 function action(verb: string, rest: string): Action {
   const args = words(rest);
   if (verb === "connect") {
-    const pairs = args.map((word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]);
+    const pairs = args.map((
+      word,
+    ) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)]);
     return { kind: "connect", args: Object.fromEntries(pairs) as Record<string, string> };
   }
-  if (verb === "tcp" || verb === "closed" || verb === "text" || verb === "drop") return { kind: verb };
+  if (verb === "tcp" || verb === "closed" || verb === "text" || verb === "drop") {
+    return { kind: verb };
+  }
   if (verb === "expect") return { kind: "expect", frames: Number(args[0] ?? "1") };
   if (verb === "bytes") return { kind: "bytes", bytes: bytesOfHex(rest) };
   if (verb === "word") return { kind: "bytes", bytes: bytes(args[0] ?? "") ?? new Uint8Array() };
@@ -201,7 +217,15 @@ function action(verb: string, rest: string): Action {
 
 function step(line: string): Step {
   if (line === "restart") {
-    return { line, who: "", burst: false, thenClosed: false, quiet: false, anyZxid: false, action: { kind: "restart" } };
+    return {
+      line,
+      who: "",
+      burst: false,
+      thenClosed: false,
+      quiet: false,
+      anyZxid: false,
+      action: { kind: "restart" },
+    };
   }
   const parts = /^(\w+)([&!~?]*) (\w+)\s*(.*)$/s.exec(line);
   if (parts === null) throw new Error(`not a step: ${line}`);

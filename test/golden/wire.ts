@@ -10,7 +10,15 @@ export interface AclEntry {
   readonly id: string | null;
 }
 
-export type FieldValue = number | bigint | boolean | string | Uint8Array | null | readonly string[] | readonly AclEntry[];
+export type FieldValue =
+  | number
+  | bigint
+  | boolean
+  | string
+  | Uint8Array
+  | null
+  | readonly string[]
+  | readonly AclEntry[];
 
 export interface OpSpec {
   readonly type: number;
@@ -118,7 +126,11 @@ function field(out: Out, kind: FieldKind, value: FieldValue): void {
 }
 
 /** The request record of `spec`, without header. */
-export function encodeRecord(out: Out, spec: OpSpec, values: Readonly<Record<string, FieldValue>>): void {
+export function encodeRecord(
+  out: Out,
+  spec: OpSpec,
+  values: Readonly<Record<string, FieldValue>>,
+): void {
   for (const [name, kind] of spec.fields) {
     const value = values[name];
     if (value === undefined) throw new Error(`no value for field ${name} of op ${spec.type}`);
@@ -150,6 +162,8 @@ export function hexOf(bytes: Uint8Array): string {
 
 export function bytesOfHex(text: string): Uint8Array {
   const digits = text.replace(/\s/g, "");
-  if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) throw new Error(`not hex bytes: ${text}`);
+  if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) {
+    throw new Error(`not hex bytes: ${text}`);
+  }
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }

@@ -40,7 +40,9 @@ export function apacheClassPath(version: ApacheVersion): string {
     : [join(cacheFolder(), "apache-3.9.5", "lib")];
   for (const jar of jars) {
     if (!existsSync(jar)) {
-      throw new Error(`Apache ${version} is not installed (no ${jar}): run test/interop/install.sh`);
+      throw new Error(
+        `Apache ${version} is not installed (no ${jar}): run test/interop/install.sh`,
+      );
     }
   }
   return version === "3.8.0" ? jars.join(":") : `${jars[0]}/*`;
@@ -61,7 +63,12 @@ export function javaArgs(
     "zookeeper.jmx.log4j.disable": "true",
     ...properties,
   }).map(([key, value]) => `-D${key}=${value}`);
-  return [...(jvm === "quick" ? quickJvm : ["-Xmx1g"]), ...defines, "-cp", apacheClassPath(version)];
+  return [
+    ...(jvm === "quick" ? quickJvm : ["-Xmx1g"]),
+    ...defines,
+    "-cp",
+    apacheClassPath(version),
+  ];
 }
 
 /** The command line of a standalone server; writes zoo.cfg into `work`. */

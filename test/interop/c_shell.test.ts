@@ -60,9 +60,14 @@ function normal(text: string): string {
 }
 
 test("the C shell prints what it prints against Apache", async () => {
-  const server = await startServer({ config: ["tickTime=2000", "4lw.commands.whitelist=*", "extendedTypesEnabled=true"] });
+  const server = await startServer({
+    config: ["tickTime=2000", "4lw.commands.whitelist=*", "extendedTypesEnabled=true"],
+  });
   try {
-    const run = await drive("/usr/lib/zookeeper/bin/cli_mt", [`${server.host}:${server.port}`], { paced: commands, timeoutMs: 10_000 });
+    const run = await drive("/usr/lib/zookeeper/bin/cli_mt", [`${server.host}:${server.port}`], {
+      paced: commands,
+      timeoutMs: 10_000,
+    });
     sameAsApache("c_shell", normal(run.stdout + run.stderr));
   } finally {
     await server.stop();

@@ -26,7 +26,11 @@ export interface DriveOptions {
 }
 
 /** Runs a client to its end. @throws {Error} with all it printed, when it does not end in time */
-export function drive(command: string, args: readonly string[], options: DriveOptions = {}): Promise<Driven> {
+export function drive(
+  command: string,
+  args: readonly string[],
+  options: DriveOptions = {},
+): Promise<Driven> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
@@ -49,7 +53,9 @@ export function drive(command: string, args: readonly string[], options: DriveOp
     let until: RegExp | undefined;
     let seen = 0;
     const count = (): number =>
-      until === undefined ? 0 : [...(output.stdout + output.stderr).matchAll(new RegExp(until, "gm"))].length;
+      until === undefined
+        ? 0
+        : [...(output.stdout + output.stderr).matchAll(new RegExp(until, "gm"))].length;
     const pace = (): void => {
       while (paced.length > 0 && (until === undefined || count() > seen)) {
         const [line, next] = paced.shift() ?? [""];
@@ -72,7 +78,11 @@ export function drive(command: string, args: readonly string[], options: DriveOp
     else if (options.onRequest === undefined) child.stdin.end(options.input ?? "");
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      reject(new Error(`${command} did not end in time (${paced.length} lines unsent):\n${output.stdout}\n${output.stderr}`));
+      reject(
+        new Error(
+          `${command} did not end in time (${paced.length} lines unsent):\n${output.stdout}\n${output.stderr}`,
+        ),
+      );
     }, options.timeoutMs ?? 60_000);
     child.on("error", reject);
     child.on("close", (code) => {
@@ -85,7 +95,8 @@ export function drive(command: string, args: readonly string[], options: DriveOp
 /** Demands that `text` is what the same client printed against Apache 3.9.5. */
 export function sameAsApache(name: string, text: string): void {
   const file = join(projectRoot(), "test", "interop", "expected", `${name}.txt`);
-  const capturing = process.env["MENAGERIE_CAPTURE"] !== undefined && process.env["MENAGERIE_REFERENCE"] === "3.9.5";
+  const capturing = process.env["MENAGERIE_CAPTURE"] !== undefined &&
+    process.env["MENAGERIE_REFERENCE"] === "3.9.5";
   if (capturing) writeFileSync(file, text);
   assert.deepEqual(text.split("\n"), readFileSync(file, "utf8").split("\n"));
 }

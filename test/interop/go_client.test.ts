@@ -10,7 +10,9 @@ import { drive, sameAsApache } from "./drive.ts";
 test("the Go client sees what it sees with Apache, a restart included", async () => {
   const server = await startServer({ config: ["tickTime=2000", "extendedTypesEnabled=true"] });
   try {
-    const run = await drive(join(cacheFolder(), "go_client", "client"), [`${server.host}:${server.port}`], {
+    const run = await drive(join(cacheFolder(), "go_client", "client"), [
+      `${server.host}:${server.port}`,
+    ], {
       onRequest: () => server.restart(),
     });
     assert.equal(run.code, 0, run.stdout + run.stderr);

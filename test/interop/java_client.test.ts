@@ -12,7 +12,9 @@ test("the Java client sees what it sees with Apache: every mode, multis, watches
   const server = await startServer({ config: ["tickTime=2000", "extendedTypesEnabled=true"] });
   try {
     const args = javaArgs("3.9.5", { "org.slf4j.simpleLogger.defaultLogLevel": "off" });
-    args[args.indexOf("-cp") + 1] = `${join(cacheFolder(), "java_client", "classes")}:${apacheClassPath("3.9.5")}`;
+    args[args.indexOf("-cp") + 1] = `${join(cacheFolder(), "java_client", "classes")}:${
+      apacheClassPath("3.9.5")
+    }`;
     const run = await drive("java", [...args, "Drive", `${server.host}:${server.port}`], {
       onRequest: () => server.restart(),
     });

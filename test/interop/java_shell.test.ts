@@ -120,21 +120,32 @@ function normal(text: string): string {
     })
     .replace(/^(c|m)time = .*$/gm, "$1time = <time>")
     .replace(/^(ephemeralOwner) = 0x[1-9a-f][0-9a-f]+$/gm, "$1 = <session>")
-    .replace(/^.*(?:org\.jline|system terminal|Connecting to|Exiting JVM|JLine support|Welcome to).*\n/gm, "");
+    .replace(
+      /^.*(?:org\.jline|system terminal|Connecting to|Exiting JVM|JLine support|Welcome to).*\n/gm,
+      "",
+    );
   return `${rest}\nevents:\n${events.join("\n")}\n`;
 }
 
 for (const version of ["3.8.0", "3.9.5"] satisfies ApacheVersion[]) {
   test(`the Java shell ${version} prints what it prints against Apache`, async () => {
-    const server = await startServer({ config: ["tickTime=2000", "4lw.commands.whitelist=*", "extendedTypesEnabled=true"] });
+    const server = await startServer({
+      config: ["tickTime=2000", "4lw.commands.whitelist=*", "extendedTypesEnabled=true"],
+    });
     try {
-      const quiet = { "org.slf4j.simpleLogger.defaultLogLevel": "off", "jline.terminal": "jline.UnsupportedTerminal" };
+      const quiet = {
+        "org.slf4j.simpleLogger.defaultLogLevel": "off",
+        "jline.terminal": "jline.UnsupportedTerminal",
+      };
       const shell = "org.apache.zookeeper.ZooKeeperMain";
       const address = `${server.host}:${server.port}`;
       const args = [...javaArgs(version, quiet), shell, "-waitforconnection", "-server", address];
       const run = await drive("java", args, { input: commands.join("\n") + "\n" });
       assert.match(run.stdout, /Welcome/, run.stderr);
-      sameAsApache(`java_shell_${version}`, `${normal(run.stdout)}\nerrors:\n${normal(run.stderr)}`);
+      sameAsApache(
+        `java_shell_${version}`,
+        `${normal(run.stdout)}\nerrors:\n${normal(run.stderr)}`,
+      );
     } finally {
       await server.stop();
     }

@@ -10,7 +10,8 @@ import { cacheFolder, projectRoot } from "../support/root.ts";
 import { serverCommand } from "../support/server.ts";
 import { drive, sameAsApache } from "./drive.ts";
 
-const files = "barrier cache client connection counter election interrupt lease lock partitioner party queue watchers";
+const files =
+  "barrier cache client connection counter election interrupt lease lock partitioner party queue watchers";
 
 /** Tests that one standalone server without TLS cannot pass, Apache's neither. */
 const deselected: readonly (readonly [test: string, why: string])[] = [
@@ -38,7 +39,16 @@ async function runSuite(): Promise<Map<string, string[]>> {
   );
   const skip = deselected.map(([name]) => `--deselect=kazoo/tests/${name}`);
   const paths = files.split(" ").map((name) => `kazoo/tests/test_${name}.py`);
-  const options = ["-p", "external_server", "-p", "no:cacheprovider", "-p", "no:warnings", "--color=no", "--timeout=60"];
+  const options = [
+    "-p",
+    "external_server",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:warnings",
+    "--color=no",
+    "--timeout=60",
+  ];
   const run = await drive(
     join(cacheFolder(), "kazoo", "venv", "bin", "python"),
     ["-m", "pytest", "-q", "-rA", "--show-capture=no", "--tb=short", ...options, ...skip, ...paths],
@@ -56,7 +66,8 @@ async function runSuite(): Promise<Map<string, string[]>> {
   rmSync(work, { recursive: true, force: true });
   const outcomes = new Map<string, string[]>();
   for (const line of run.stdout.split("\n")) {
-    const found = /^(PASSED|FAILED|ERROR|SKIPPED|XFAIL) (?:kazoo\/tests\/test_(\w+)\.py::)?(.*)$/.exec(line);
+    const found = /^(PASSED|FAILED|ERROR|SKIPPED|XFAIL) (?:kazoo\/tests\/test_(\w+)\.py::)?(.*)$/
+      .exec(line);
     if (found === null) continue;
     const [, outcome = "", file = "", name = ""] = found;
     outcomes.set(file, [...(outcomes.get(file) ?? []), `${outcome} ${name}`]);

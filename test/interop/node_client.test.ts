@@ -15,7 +15,10 @@ test("node-zookeeper-client sees what it sees with Apache, a restart included", 
     // Beside the package, so that `require` finds it.
     const script = join(cacheFolder(), "node_client", "main.cjs");
     copyFileSync(join(projectRoot(), "test", "interop", "node_client", "main.cjs"), script);
-    const run = await drive(process.env["MENAGERIE_NODE"] ?? "node", [script, `${server.host}:${server.port}`], {
+    const run = await drive(process.env["MENAGERIE_NODE"] ?? "node", [
+      script,
+      `${server.host}:${server.port}`,
+    ], {
       onRequest: () => server.restart(),
     });
     assert.equal(run.code, 0, run.stdout + run.stderr);

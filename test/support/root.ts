@@ -8,9 +8,14 @@ import { fileURLToPath } from "node:url";
 /** The folder that holds deno.json. @throws {Error} outside a checkout */
 export function projectRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "deno.json")) && !existsSync(join(folder, "test", "interop", "install.sh"))) {
+  while (
+    !existsSync(join(folder, "deno.json")) &&
+    !existsSync(join(folder, "test", "interop", "install.sh"))
+  ) {
     const parent = dirname(folder);
-    if (parent === folder) throw new Error("looked for the project's root above this file, found none");
+    if (parent === folder) {
+      throw new Error("looked for the project's root above this file, found none");
+    }
     folder = parent;
   }
   return folder;

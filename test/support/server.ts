@@ -64,7 +64,9 @@ export function serverCommand(
   }
   if (reference !== undefined) throw new Error(`no Apache ${reference} here`);
   const config = options.config ?? ["tickTime=2000", "4lw.commands.whitelist=*"];
-  const properties = Object.entries(options.properties ?? {}).map(([key, value]) => `${key}=${value}`);
+  const properties = Object.entries(options.properties ?? {}).map(([key, value]) =>
+    `${key}=${value}`
+  );
   const file = join(work, "zoo.cfg");
   const own = [`dataDir=${dataDir}`, `clientPort=${port}`, "clientPortAddress=127.0.0.1"];
   writeFileSync(file, [...own, ...config, ...properties].join("\n") + "\n");
