@@ -3,7 +3,7 @@
  * at once unless a write of this connection is before it, then it waits behind that write.
  */
 import { invariant } from "../base/invariant.ts";
-import { DEFERRED_READS_MAX } from "../base/limits.ts";
+import { DEFERRED_READS_MAX, OUTPUT_NOTIFY_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
@@ -35,6 +35,8 @@ export class Requests implements ReadCaller {
   #lastOp = 0;
   #lastXid = 0;
   #turnStartMs = 0;
+  /** A request came: auth packets, parts of frames and our own writing are no sign of life (client-protocol §2.5). */
+  #isAlive = false;
 
   constructor(connection: ClientConnection, replica: Replica) {
     this.#connection = connection;
@@ -67,7 +69,9 @@ export class Requests implements ReadCaller {
   endTurn(): void {
     const { session } = this.#connection;
     if (this.#reads > 0) this.#countReads();
-    if (session !== undefined) this.#replica.sessions.touch(session, this.#turnStartMs);
+    if (!this.#isAlive || session === undefined) return;
+    this.#isAlive = false;
+    this.#replica.sessions.touch(session, this.#turnStartMs);
   }
 
   #countReads(): void {
@@ -93,6 +97,7 @@ export class Requests implements ReadCaller {
     if (type === Op.auth) return this.#onAuth(r);
     // Without SASL configured Apache closes at once (measured on 3.8.0 and 3.9.5; client-protocol §2.9 says otherwise).
     if (type === Op.sasl) return connection.close("SASL is not configured");
+    this.#isAlive = true;
     // Behind a close of its session nothing is answered (client-protocol §2.5).
     if (connection.session === undefined || connection.session.closing) {
       this.#replica.stats.counters.staleRequests++;
@@ -186,6 +191,11 @@ export class Requests implements ReadCaller {
   deliver(type: EventType, path: string, zxid: Zxid, aclId: number): void {
     if (!this.#replica.tree.acls.allows(aclId, Perm.read, this.#ids.current)) return;
     const { output } = this.#connection;
+    if (output.isClogged && output.pendingBytes > OUTPUT_NOTIFY_BYTES_MAX) {
+      return this.#connection.close("Client does not read its notifications", {
+        pending: output.pendingBytes,
+      });
+    }
     output.beginReply();
     this.#countEvent(writeEvent(output, type, path));
     output.endReply(Xid.notification, zxid, Code.ok);
