@@ -12,9 +12,13 @@ export const TTL_MS_MAX = 0xff_ffff_ffff;
 export const SNAPSHOT_SLICE_BYTES = 256 * 1024;
 /** Reads of one connection that may wait behind a write of its own; above it decoding waits. */
 export const DEFERRED_READS_MAX = 256;
+/** And their bytes: a read may be a frame of the largest size as well. */
+export const DEFERRED_BYTES_MAX = 4 * 1024 * 1024;
 /** Output that a connection may owe when a watch fires: beyond it the client does not read, and is closed. */
 export const OUTPUT_NOTIFY_BYTES_MAX = 32 * 1024 * 1024;
 /** Output that a connection may owe at all: DEFERRED_READS_MAX replies of the default jute.maxbuffer, and some. */
 export const OUTPUT_HARD_BYTES_MAX = 320 * 1024 * 1024;
 /** Authenticated ids of one connection. */
 export const IDENTITIES_MAX = 1024;
+/** Data in the answer to one multiRead: its parts may name a large node as often as they fit the request. */
+export const MULTI_READ_BYTES_MAX = 64 * 1024 * 1024;

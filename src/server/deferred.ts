@@ -8,6 +8,10 @@ export class DeferredFrames {
   #tail = 0;
   count = 0;
 
+  get bytes(): number {
+    return this.#tail - this.#head;
+  }
+
   push(bytes: Uint8Array, start: number, end: number, tag: number): void {
     const length = end - start;
     this.#room(HEAD_BYTES + length);

@@ -3,6 +3,7 @@
  * header that the connection has begun, and returns the result code; a body is dropped when the code is not OK.
  */
 import { utf8DecodeRange } from "../base/host.ts";
+import { MULTI_READ_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
@@ -143,7 +144,10 @@ function getAcl({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer)
 
 /** Parts are independent of each other; their watch flags are ignored (client-protocol §3.6). */
 function multiRead({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer): number {
+  let bytes = 0;
   for (;;) {
+    if (bytes > MULTI_READ_BYTES_MAX) throw new JuteError("Cannot answer a multiRead of that size");
+    const partAt = w.pos;
     const type = r.int32();
     const done = r.bool();
     r.int32();
@@ -166,6 +170,7 @@ function multiRead({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writ
       tree.writeData(node, w);
       tree.writeStat(node, w);
     } else tree.writeChildNames(node, w);
+    bytes += Math.max(0, w.pos - partAt); // once or twice less: an output that grows moves the frame to its start
   }
   w.int32(-1);
   w.bool(true);

@@ -3,7 +3,7 @@
  * at once unless a write of this connection is before it, then it waits behind that write.
  */
 import { invariant } from "../base/invariant.ts";
-import { DEFERRED_READS_MAX, OUTPUT_NOTIFY_BYTES_MAX } from "../base/limits.ts";
+import { DEFERRED_BYTES_MAX, DEFERRED_READS_MAX, OUTPUT_NOTIFY_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
@@ -59,7 +59,8 @@ export class Requests implements ReadCaller {
     return this.#sequenced + this.#deferred.count;
   }
   get mustWait(): boolean {
-    return this.#deferred.count >= DEFERRED_READS_MAX || this.#replica.isCongested(this.#sequenced);
+    return this.#deferred.count >= DEFERRED_READS_MAX || this.#deferred.bytes > DEFERRED_BYTES_MAX ||
+      this.#replica.isCongested(this.#sequenced);
   }
 
   beginTurn(nowMs: number): void {
