@@ -62,7 +62,11 @@ export class LoadConnection implements HeadSink {
     this.#batchTimes = new Float64Array(plan.window + 1);
     net.onData((chunk) => this.#onData(chunk));
     net.onClose((error) => {
-      this.#end(new Error(`The server closed a connection${error === undefined ? "" : `: ${error.message}`}`));
+      this.#end(
+        new Error(
+          `The server closed a connection${error === undefined ? "" : `: ${error.message}`}`,
+        ),
+      );
     });
     net.write(connectFrame());
   }
@@ -100,9 +104,14 @@ export class LoadConnection implements HeadSink {
     const place = this.#replyAt, { ring, toleratedError } = this.#plan;
     const xid = int32At(bytes, at + 4), err = int32At(bytes, at + 16);
     const wanted = ring.replyLengths[place] as number;
-    if (xid !== place + 1 || (err === 0 ? wanted !== length && wanted !== ANY_LENGTH : err !== toleratedError)) {
+    if (
+      xid !== place + 1 ||
+      (err === 0 ? wanted !== length && wanted !== ANY_LENGTH : err !== toleratedError)
+    ) {
       throw new Error(
-        `The reply is not the one expected: xid ${xid}, wanted ${place + 1}; error ${err}; length ${length}, wanted ${wanted}`,
+        `The reply is not the one expected: xid ${xid}, wanted ${
+          place + 1
+        }; error ${err}; length ${length}, wanted ${wanted}`,
       );
     }
     this.#replyAt = place + 1 === ring.frames ? 0 : place + 1;
@@ -152,7 +161,13 @@ export class LoadConnection implements HeadSink {
     const { ring, fresh } = this.#plan;
     if (fresh !== undefined) {
       for (let i = from; i < to; i++) {
-        patchCreate(ring.bytes, ring.starts[i] as number, fresh.run, fresh.connection, this.#created++);
+        patchCreate(
+          ring.bytes,
+          ring.starts[i] as number,
+          fresh.run,
+          fresh.connection,
+          this.#created++,
+        );
       }
     }
     // With `done` the bytes are lent, not copied: they stay as they are at least until their replies are here.

@@ -33,7 +33,9 @@ class Answers {
     if (free !== undefined) return free;
     const bytes = new Uint8Array(this.replyBytes * REPLIES_PER_BUFFER);
     const view = new DataView(bytes.buffer);
-    for (let at = 0; at < bytes.length; at += this.replyBytes) view.setInt32(at, this.replyBytes - 4);
+    for (let at = 0; at < bytes.length; at += this.replyBytes) {
+      view.setInt32(at, this.replyBytes - 4);
+    }
     const buffer: ReplyBuffer = { bytes, release: () => this.#free.push(buffer) };
     return buffer;
   }
@@ -83,5 +85,8 @@ function connectResponse(): Uint8Array {
 const answers = new Answers(Number(process.argv[3] ?? 1096));
 const { net } = await hostRuntime();
 const port = Number(process.argv[2] ?? 0);
-const listener = await net.listen({ host: "127.0.0.1", port }, (connection) => serve(connection, answers));
+const listener = await net.listen(
+  { host: "127.0.0.1", port },
+  (connection) => serve(connection, answers),
+);
 console.log(`answering constants on ${listener.address.port}`);

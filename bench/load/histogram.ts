@@ -29,12 +29,14 @@ export class Histogram {
 
   /** @param share 0 to 1 @returns microseconds, the middle of the bucket that holds it; 0 when nothing was recorded */
   quantile(share: number): number {
-    if (this.#total === 0) return 0;
+    if (this.#total === 0 || share >= 1) return this.#maxMicroseconds;
     const wanted = Math.max(1, Math.ceil(share * this.#total));
     let seen = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       seen += this.#counts[bucket] as number;
-      if (seen >= wanted) return Math.min(middleOf(bucket) / UNITS_PER_MICROSECOND, this.#maxMicroseconds);
+      if (seen >= wanted) {
+        return Math.min(middleOf(bucket) / UNITS_PER_MICROSECOND, this.#maxMicroseconds);
+      }
     }
     return this.#maxMicroseconds;
   }

@@ -11,16 +11,22 @@ import { LOAD_USAGE, type LoadOptions, parseLoad } from "./options.ts";
 import { type LoadResult, runLoad } from "./run.ts";
 
 function report(options: LoadOptions, result: LoadResult): string {
-  const us = (value: number) => value < 1000 ? `${value.toFixed(1)} us` : `${(value / 1000).toFixed(2)} ms`;
+  const us = (value: number) =>
+    value < 1000 ? `${value.toFixed(1)} us` : `${(value / 1000).toFixed(2)} ms`;
   const { min, p10, median, max } = result.perConnection;
   const what = options.load === "mixed" ? `mixed, ${options.readPercent} % reads` : options.load;
   return [
     `${what}: ${options.connections} connections x ${options.window}, ${options.dataBytes} B, ` +
     `${options.znodes} znodes, ${result.seconds.toFixed(2)} s`,
     `${Math.round(result.opsPerSecond)} ops/s`,
-    `latency p50 ${us(result.p50Us)}, p99 ${us(result.p99Us)}, p99.9 ${us(result.p999Us)}, max ${us(result.maxUs)}`,
+    `latency p50 ${us(result.p50Us)}, p99 ${us(result.p99Us)}, p99.9 ${us(result.p999Us)}, max ${
+      us(result.maxUs)
+    }`,
     `requests per connection: min ${min}, p10 ${p10}, median ${median}, max ${max}`,
-    `the generator used ${(result.generatorCpu * 100).toFixed(0)} % of a core`,
+    `the generator used ${(result.generatorCpu * 100).toFixed(0)} % of a core` +
+    (Number.isNaN(result.serverCpuUs)
+      ? ""
+      : `, the server ${result.serverCpuUs.toFixed(2)} us of CPU per request`),
   ].join("\n");
 }
 

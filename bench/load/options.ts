@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly seed: number;
   /** The server answers from constants: nothing is filled, no length is checked. */
   readonly constant: boolean;
+  /** Process whose CPU time is counted along; undefined: none. */
+  readonly serverPid: number | undefined;
 }
 
 export const DEFAULT_LOAD: LoadOptions = {
@@ -36,11 +38,12 @@ export const DEFAULT_LOAD: LoadOptions = {
   warmupSeconds: 2,
   seed: 1,
   constant: false,
+  serverPid: undefined,
 };
 
 export const LOAD_USAGE = `Usage: load [--connect HOST:PORT] [--op ${LOADS.join("|")}]
   [--connections N] [--window N] [--bytes N] [--znodes N] [--reads PERCENT, of mixed]
-  [--seconds S] [--warmup S] [--seed N] [--constant] [--json]`;
+  [--seconds S] [--warmup S] [--seed N] [--constant] [--pid SERVER] [--json]`;
 
 /** @throws {Error} with what to write instead */
 export function parseLoad(args: readonly string[]): LoadOptions & { readonly json: boolean } {
@@ -57,6 +60,7 @@ export function parseLoad(args: readonly string[]): LoadOptions & { readonly jso
       seconds: { type: "string" },
       warmup: { type: "string" },
       seed: { type: "string" },
+      pid: { type: "string" },
       constant: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
@@ -75,6 +79,7 @@ export function parseLoad(args: readonly string[]): LoadOptions & { readonly jso
     warmupSeconds: numberOf("warmup", values.warmup, DEFAULT_LOAD.warmupSeconds, 0, 3600, true),
     seed: numberOf("seed", values.seed, DEFAULT_LOAD.seed, 0, 2 ** 31),
     constant: values.constant,
+    serverPid: values.pid === undefined ? undefined : numberOf("pid", values.pid, 0, 1, 2 ** 31),
     json: values.json,
   };
 }
@@ -88,7 +93,9 @@ function addressOf(text: string | undefined): [host: string, port: number] {
 
 function loadOf(text: string | undefined): Load {
   const found = LOADS.find((load) => load === (text ?? DEFAULT_LOAD.load));
-  if (found === undefined) throw new Error(`Cannot take --op "${text}": wanted ${LOADS.join(", ")}`);
+  if (found === undefined) {
+    throw new Error(`Cannot take --op "${text}": wanted ${LOADS.join(", ")}`);
+  }
   return found;
 }
 
@@ -102,7 +109,9 @@ function numberOf(
 ): number {
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (text.trim() !== "" && value >= min && value <= max && (fractions || Number.isInteger(value))) {
+  if (
+    text.trim() !== "" && value >= min && value <= max && (fractions || Number.isInteger(value))
+  ) {
     return value;
   }
   throw new Error(`Cannot take --${name} "${text}": wanted a number from ${min} to ${max}`);

@@ -93,7 +93,13 @@ export function ringOf(options: LoadOptions): Ring {
   const atLeast = Math.max(2 * options.window, Math.min(order.length, RING_FRAMES_MAX));
   for (let i = 0, bytes = 0; i < atLeast; i++) {
     if (bytes > RING_BYTES_MAX && i >= 2 * options.window) break;
-    const { request, replyLength } = requestOf(options, i + 1, order[i % order.length] as number, data, random);
+    const { request, replyLength } = requestOf(
+      options,
+      i + 1,
+      order[i % order.length] as number,
+      data,
+      random,
+    );
     frames.push(request);
     lengths.push(options.constant ? ANY_LENGTH : replyLength);
     bytes += request.length;
@@ -109,8 +115,14 @@ function requestOf(
   random: Prng,
 ): { request: Uint8Array; replyLength: number } {
   const path = znodePath(znode);
-  const read = { request: getDataFrame(xid, path), replyLength: REPLY_HEADER_BYTES + 4 + data.length + STAT_BYTES };
-  const write = { request: setDataFrame(xid, path, data), replyLength: REPLY_HEADER_BYTES + STAT_BYTES };
+  const read = {
+    request: getDataFrame(xid, path),
+    replyLength: REPLY_HEADER_BYTES + 4 + data.length + STAT_BYTES,
+  };
+  const write = {
+    request: setDataFrame(xid, path, data),
+    replyLength: REPLY_HEADER_BYTES + STAT_BYTES,
+  };
   switch (options.load) {
     case "getData":
       return read;
@@ -138,13 +150,19 @@ const CREATE_DIGITS_AT = 16 + BASE_PATH.length + 2;
 
 function createPath(run: number, connection: number, count: number): string {
   const digits = (value: number, width: number) => String(value).padStart(width, "0");
-  return `${BASE_PATH}/c${digits(run, CREATE_RUN_DIGITS)}${digits(connection, CREATE_CONNECTION_DIGITS)}${
-    digits(count, CREATE_COUNT_DIGITS)
-  }`;
+  return `${BASE_PATH}/c${digits(run, CREATE_RUN_DIGITS)}${
+    digits(connection, CREATE_CONNECTION_DIGITS)
+  }${digits(count, CREATE_COUNT_DIGITS)}`;
 }
 
 /** Makes the path of a create in the ring's bytes one that was never used: run, connection and count as digits. */
-export function patchCreate(bytes: Uint8Array, frameAt: number, run: number, connection: number, count: number): void {
+export function patchCreate(
+  bytes: Uint8Array,
+  frameAt: number,
+  run: number,
+  connection: number,
+  count: number,
+): void {
   const at = frameAt + CREATE_DIGITS_AT;
   putDigits(bytes, at, CREATE_RUN_DIGITS, run);
   putDigits(bytes, at + CREATE_RUN_DIGITS, CREATE_CONNECTION_DIGITS, connection);

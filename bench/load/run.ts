@@ -1,4 +1,5 @@
 /** A load from its beginning to its figures: the znodes are filled, connections opened, warmed up, counted. */
+import { readFileSync } from "node:fs";
 import { cpuUsage } from "node:process";
 import { Prng } from "../../src/base/random.ts";
 import { Code } from "../../src/protocol/codes.ts";
@@ -6,7 +7,17 @@ import type { MonotonicMs, Runtime } from "../../src/runtime.ts";
 import { LoadConnection, type LoadPlan } from "./connection.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadOptions } from "./options.ts";
-import { ANY_LENGTH, BASE_PATH, createFrame, joined, noise, type Ring, ringOf, setDataFrame, znodePath } from "./requests.ts";
+import {
+  ANY_LENGTH,
+  BASE_PATH,
+  createFrame,
+  joined,
+  noise,
+  type Ring,
+  ringOf,
+  setDataFrame,
+  znodePath,
+} from "./requests.ts";
 
 const FILL_FRAMES = 8192;
 const FILL_WINDOW = 200;
@@ -30,6 +41,8 @@ export interface LoadResult {
   };
   /** Share of one core that the generator itself used: near 1 it is the limit, not the server. */
   readonly generatorCpu: number;
+  /** Microseconds of the server's CPU per request, all its threads; NaN when it was not asked for or cannot be told. */
+  readonly serverCpuUs: number;
 }
 
 /** @throws {Error} when the server answers otherwise than asked, or closes a connection */
@@ -80,14 +93,15 @@ async function measure(
 ): Promise<LoadResult> {
   for (const connection of connections) connection.resetCount();
   latencies.reset();
-  const cpuBefore = cpuUsage();
+  const cpuBefore = cpuUsage(), serverBefore = cpuSecondsOf(options.serverPid);
   const began = runtime.clock.monotonicMs();
   await sleep(runtime, options.seconds);
   const seconds = (runtime.clock.monotonicMs() - began) / 1000;
-  const cpu = cpuUsage(cpuBefore);
+  const cpu = cpuUsage(cpuBefore), serverSeconds = cpuSecondsOf(options.serverPid) - serverBefore;
   const counts = connections.map((connection) => connection.replies).sort((a, b) => a - b);
   const replies = counts.reduce((sum, count) => sum + count, 0);
-  const at = (share: number) => counts[Math.min(counts.length - 1, Math.floor(share * counts.length))] ?? 0;
+  const at = (share: number) =>
+    counts[Math.min(counts.length - 1, Math.floor(share * counts.length))] ?? 0;
   return {
     opsPerSecond: replies / seconds,
     replies,
@@ -98,10 +112,27 @@ async function measure(
     maxUs: latencies.maxMicroseconds,
     perConnection: { min: at(0), p10: at(0.1), median: at(0.5), max: at(1) },
     generatorCpu: (cpu.user + cpu.system) / 1e6 / seconds,
+    serverCpuUs: (serverSeconds / replies) * 1e6,
   };
 }
 
-async function connect(runtime: Runtime, options: LoadOptions, plan: LoadPlan): Promise<LoadConnection> {
+/** User and system time of a process so far, from Linux's process files (ticks of 10 ms); NaN elsewhere. */
+function cpuSecondsOf(pid: number | undefined): number {
+  if (pid === undefined) return NaN;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return NaN;
+  }
+}
+
+async function connect(
+  runtime: Runtime,
+  options: LoadOptions,
+  plan: LoadPlan,
+): Promise<LoadConnection> {
   const { host, port } = options;
   const net = await runtime.net.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS });
   return new LoadConnection(net, runtime.clock, plan);

@@ -49,7 +49,9 @@ export class FrameWalker {
   #show(bytes: Uint8Array, at: number): number {
     const length = int32At(bytes, at);
     if (length + 4 < this.#headBytes) {
-      throw new Error(`Cannot walk the stream: a frame of ${length} bytes, wanted ${this.#headBytes - 4} or more`);
+      throw new Error(
+        `Cannot walk the stream: a frame of ${length} bytes, wanted ${this.#headBytes - 4} or more`,
+      );
     }
     this.#sink.onHead(bytes, at, length);
     return length + 4;

@@ -1,0 +1,24 @@
+/** `npm run bench -- [WHAT] [ARGS]`: the benches by name. */
+import process from "node:process";
+
+const [what = "first-figures", ...rest] = process.argv.slice(2);
+
+switch (what) {
+  case "first-figures":
+    await (await import("./first_figures.ts")).firstFigures(rest);
+    break;
+  case "load":
+  case "in-process":
+  case "codec":
+    // These are programs of their own, which read their arguments from where a program finds them.
+    process.argv.splice(2, process.argv.length, ...rest);
+    if (what === "load") await import("./load/main.ts");
+    else if (what === "in-process") await import("./load/in_process.ts");
+    else await import("./codec.ts");
+    break;
+  default:
+    console.error(
+      `Cannot run the bench "${what}": wanted first-figures, load, in-process or codec`,
+    );
+    process.exitCode = 2;
+}
