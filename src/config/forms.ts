@@ -4,12 +4,13 @@ import * as v from "valibot";
 export interface Form<T> {
   /** Completes "expected …". */
   readonly expected: string;
-  readonly schema: v.GenericSchema<string, T>;
+  /** Made when a value is read: a start uses a handful of some two hundred. */
+  readonly schema: () => v.GenericSchema<string, T>;
 }
 
 /** The value, or undefined when the text does not have the form. */
 export function read<T>(form: Form<T>, text: string): { readonly value: T } | undefined {
-  const result = v.safeParse(form.schema, text);
+  const result = v.safeParse(form.schema(), text);
   return result.success ? { value: result.output } : undefined;
 }
 
@@ -20,14 +21,15 @@ export const INT_MAX = 0x7fff_ffff;
 export function int(min: number, max: number = INT_MAX, what = "integer"): Form<number> {
   return {
     expected: `${article(what)} ${range(min, max)}`,
-    schema: v.pipe(
-      v.string(),
-      v.regex(/^[+-]?\d{1,18}$/),
-      v.transform(Number),
-      v.integer(),
-      v.minValue(min),
-      v.maxValue(max),
-    ),
+    schema: () =>
+      v.pipe(
+        v.string(),
+        v.regex(/^[+-]?\d{1,18}$/),
+        v.transform(Number),
+        v.integer(),
+        v.minValue(min),
+        v.maxValue(max),
+      ),
   };
 }
 
@@ -35,14 +37,15 @@ export function int(min: number, max: number = INT_MAX, what = "integer"): Form<
 export function decodedInt(min: number, max: number = INT_MAX, what = "integer"): Form<number> {
   return {
     expected: `${article(what)} ${range(min, max)}`,
-    schema: v.pipe(
-      v.string(),
-      v.regex(/^[+-]?(?:0[xX][0-9a-fA-F]{1,15}|#[0-9a-fA-F]{1,15}|\d{1,18})$/),
-      v.transform(decode),
-      v.integer(),
-      v.minValue(min),
-      v.maxValue(max),
-    ),
+    schema: () =>
+      v.pipe(
+        v.string(),
+        v.regex(/^[+-]?(?:0[xX][0-9a-fA-F]{1,15}|#[0-9a-fA-F]{1,15}|\d{1,18})$/),
+        v.transform(decode),
+        v.integer(),
+        v.minValue(min),
+        v.maxValue(max),
+      ),
   };
 }
 
@@ -73,29 +76,31 @@ export const ms = (min: number): Form<number> => decodedInt(min, INT_MAX, "numbe
 /** Ends the same at every engine, since only decimal digits are read. */
 export const fraction: Form<number> = {
   expected: "a number such as 0.33",
-  schema: v.pipe(v.string(), v.regex(/^[+-]?(?:\d+\.?\d*|\.\d+)$/), v.transform(Number)),
+  schema: () => v.pipe(v.string(), v.regex(/^[+-]?(?:\d+\.?\d*|\.\d+)$/), v.transform(Number)),
 };
 
 export const bool: Form<boolean> = {
   expected: "true or false",
-  schema: v.pipe(
-    v.string(),
-    v.toLowerCase(),
-    v.picklist(["true", "false"]),
-    v.transform((text) => text === "true"),
-  ),
+  schema: () =>
+    v.pipe(
+      v.string(),
+      v.toLowerCase(),
+      v.picklist(["true", "false"]),
+      v.transform((text) => text === "true"),
+    ),
 };
 
 /** Exactly as Apache compares them: `NO` would not switch anything off there. */
 export const yesNo: Form<boolean> = {
   expected: "yes or no",
-  schema: v.pipe(v.string(), v.picklist(["yes", "no"]), v.transform((text) => text === "yes")),
+  schema: () =>
+    v.pipe(v.string(), v.picklist(["yes", "no"]), v.transform((text) => text === "yes")),
 };
 
-export const text: Form<string> = { expected: "a text", schema: v.string() };
+export const text: Form<string> = { expected: "a text", schema: () => v.string() };
 export const someText: Form<string> = {
   expected: "a text that is not empty",
-  schema: v.pipe(v.string(), v.nonEmpty()),
+  schema: () => v.pipe(v.string(), v.nonEmpty()),
 };
 
 /** One of several words, in any case when `anyCase`; read as the spelling given here. */
@@ -104,11 +109,12 @@ export function oneOf<const T extends string>(words: readonly T[], anyCase = fal
     anyCase ? a.toLowerCase() === b.toLowerCase() : a === b;
   return {
     expected: listed(words),
-    schema: v.pipe(
-      v.string(),
-      v.transform((found) => words.find((word) => same(word, found))),
-      v.custom<T>((word) => word !== undefined),
-    ),
+    schema: () =>
+      v.pipe(
+        v.string(),
+        v.transform((found) => words.find((word) => same(word, found))),
+        v.custom<T>((word) => word !== undefined),
+      ),
   };
 }
 
@@ -117,11 +123,12 @@ export function named<T>(meanings: Readonly<Record<string, T>>): Form<T> {
   const words = Object.keys(meanings);
   return {
     expected: listed(words),
-    schema: v.pipe(
-      v.string(),
-      v.check((found) => words.includes(found)),
-      v.transform((found) => meanings[found] as T),
-    ),
+    schema: () =>
+      v.pipe(
+        v.string(),
+        v.check((found) => words.includes(found)),
+        v.transform((found) => meanings[found] as T),
+      ),
   };
 }
 
@@ -132,7 +139,7 @@ function listed(words: readonly string[]): string {
 
 /** A text that matches. */
 export function matching(expected: string, pattern: RegExp): Form<string> {
-  return { expected, schema: v.pipe(v.string(), v.regex(pattern)) };
+  return { expected, schema: () => v.pipe(v.string(), v.regex(pattern)) };
 }
 
 const HOURS: Readonly<Record<string, number>> = {
@@ -147,12 +154,13 @@ const HOURS: Readonly<Record<string, number>> = {
 /** Bare numbers are hours; 3.10's units are taken too. */
 export const hours: Form<number> = {
   expected: "a number of hours, or a number with ms, s, m, h or d",
-  schema: v.pipe(
-    v.string(),
-    v.regex(/^-?\d{1,9}\s*(?:ms|s|m|h|d)?$/),
-    v.transform((found) => {
-      const unit = found.replace(/^-?\d+\s*/, "");
-      return parseInt(found, 10) * (HOURS[unit] as number);
-    }),
-  ),
+  schema: () =>
+    v.pipe(
+      v.string(),
+      v.regex(/^-?\d{1,9}\s*(?:ms|s|m|h|d)?$/),
+      v.transform((found) => {
+        const unit = found.replace(/^-?\d+\s*/, "");
+        return parseInt(found, 10) * (HOURS[unit] as number);
+      }),
+    ),
 };

@@ -26,12 +26,16 @@ export function keyReference(): string {
 
 function keyRow({ name, aliases, expected, fallback, effect, meaning }: Rule): string {
   const names = [`\`${shown(name)}\``, ...aliases.map((alias) => `(\`${alias}\`)`)].join(" ");
-  return `| ${names} | ${escaped(expected)} | ${escaped(fallback)} | ${EFFECTS[effect]} | ${escaped(meaning)} |`;
+  return `| ${names} | ${escaped(expected)} | ${escaped(fallback)} | ${EFFECTS[effect]} | ${
+    escaped(meaning)
+  } |`;
 }
 
 /** `server.*` is written as the specifications write it. */
 function shown(name: string): string {
-  return /^(?:server|group|weight|superUser|authProvider)\.\*$/.test(name) ? name.replace("*", "N") : name;
+  return /^(?:server|group|weight|superUser|authProvider)\.\*$/.test(name)
+    ? name.replace("*", "N")
+    : name;
 }
 
 function escaped(text: string): string {
@@ -44,7 +48,9 @@ export function flagReference(): string {
     "| Flag | Variable | Key | Meaning |",
     "|---|---|---|---|",
     ...COMMON_SETTINGS.map(({ flag, short, argument, key, help }) => {
-      const names = `${short === undefined ? "" : `\`-${short}\`, `}\`--${flag} ${escaped(argument)}\``;
+      const names = `${short === undefined ? "" : `\`-${short}\`, `}\`--${flag} ${
+        escaped(argument)
+      }\``;
       return `| ${names} | \`${variableOf(flag)}\` | \`${key}\` | ${help} |`;
     }),
     "",
