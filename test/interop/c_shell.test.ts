@@ -35,7 +35,7 @@ const commands: readonly (readonly [string, RegExp?])[] = [
   ["get /nothing", reply],
   ["ls /nothing", reply],
   ["addauth digest u:p"],
-  ["sync /c", reply],
+  ["sync /c", made],
   ["acreate /d", made],
   ["quit"],
 ];
