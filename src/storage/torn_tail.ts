@@ -16,6 +16,7 @@ import {
 } from "../../wasm/codec.ts";
 import { counterOf, epochOf, type Zxid } from "../base/zxid.ts";
 import { viewOf } from "../jute/writer.ts";
+import { Op } from "../protocol/ops.ts";
 import { TXN_HEADER_BYTES } from "../protocol/records.ts";
 import { RESYNC_WORK_FACTOR } from "./limits.ts";
 import { payloadZxid } from "./log_format.ts";
@@ -27,6 +28,25 @@ const END_BYTE = 0x42;
 const LENGTH_AT = 8;
 /** Groups of version 3 are no longer than a region of the writer, unless they are a single entry. */
 export const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+
+const GROUP_ENTRIES_MAX = GROUP_BYTES_MAX / (ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES);
+/** Offset of the type in a txn. */
+const TYPE_AT = 28;
+const TXN_TYPES: ReadonlySet<number> = new Set([
+  Op.create,
+  Op.create2,
+  Op.createContainer,
+  Op.createTtl,
+  Op.delete,
+  Op.deleteContainer,
+  Op.setData,
+  Op.reconfig,
+  Op.setAcl,
+  Op.multi,
+  Op.createSession,
+  Op.closeSession,
+  Op.error,
+]);
 
 /** One look at the bytes as if an entry began at `at`. */
 interface Candidate {
@@ -80,11 +100,9 @@ export function judgeTail3(
   const group = { announced, firstZxid };
   const verdict = findLaterPair(codec, bytes, scan.end, group);
   if (verdict !== undefined) return verdict;
-  const last = lastEntry(bytes, scan.end, firstZxid);
-  if (last !== undefined && !belongs(last, group)) {
-    return `a later entry follows at +${last.at}`;
-  }
-  return undefined;
+  const last = lastEntries(bytes, scan.end, firstZxid);
+  if (last.length === 0 || last.some((entry) => belongs(entry, group))) return undefined;
+  return `a later entry follows at +${last[0]?.at}`;
 }
 
 interface Group {
@@ -129,19 +147,25 @@ function findLaterPair(codec: Codec, bytes: Uint8Array, from: number, group: Gro
   return undefined;
 }
 
-/** An entry that ends with the data, however its seal is: the last write before the end. */
-function lastEntry(
-  bytes: Uint8Array,
-  from: number,
-  firstZxid: Zxid | undefined,
-): Candidate | undefined {
-  if (bytes[bytes.length - 1] !== END_BYTE || firstZxid === undefined) return undefined;
+/**
+ * What may be an entry that ends with the data, the last write before the end, however its seal is. A payload may look like
+ * one, so there can be several.
+ */
+function lastEntries(bytes: Uint8Array, from: number, firstZxid: Zxid | undefined): Candidate[] {
+  const found: Candidate[] = [];
+  if (bytes[bytes.length - 1] !== END_BYTE || firstZxid === undefined) return found;
   for (let at = from + 1; at + ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES <= bytes.length; at++) {
-    const found = candidateAt(bytes, at);
-    if (found === undefined || found.end !== bytes.length || found.left === 0) continue;
-    if (found.zxid >= firstZxid && epochOf(found.zxid) - epochOf(firstZxid) <= 1) return found;
+    const entry = candidateAt(bytes, at);
+    if (entry === undefined || entry.end !== bytes.length) continue;
+    if (entry.left === 0 || entry.left > GROUP_ENTRIES_MAX || !isTxnTypeAt(bytes, at)) continue;
+    const epochs = epochOf(entry.zxid) - epochOf(firstZxid);
+    if (entry.zxid >= firstZxid && epochs <= 1) found.push(entry);
   }
-  return undefined;
+  return found;
+}
+
+function isTxnTypeAt(bytes: Uint8Array, at: number): boolean {
+  return TXN_TYPES.has(viewOf(bytes).getInt32(at + ENTRY_HEAD_BYTES + TYPE_AT));
 }
 
 function firstZxidOf(
