@@ -204,6 +204,7 @@ test("format 3: bytes that look like an entry of another group do not make a tor
   const payloads = Array.from({ length: 21 }, (_, index) => {
     const payload = new Uint8Array(index === 20 ? 310 : 60).fill(9, 32);
     viewOf(payload).setInt32(16, index + 1); // zxid
+    viewOf(payload).setInt32(28, 1); // create
     return payload;
   });
   // From 12 bytes before the last entry on: left 5, any checksum, length 0x142; the rest is the last entry itself.
