@@ -271,6 +271,7 @@ export class ClientConnection implements FrameSink, Watcher {
     const answer = this.#replica.commands?.answer(word, extra);
     const send = (text: string): void => {
       if (!this.isOpen) return;
+      this.#replica.stats.sent();
       const w = new Writer();
       w.ustring(text);
       this.output.rawFrame(w.written().subarray(4));

@@ -88,8 +88,12 @@ export class Output extends Writer {
     this.pos = this.#frameStart + REPLY_HEAD_BYTES;
   }
 
-  /** Completes the frame that {@link beginReply} began. @param zxid -1 and 0 stand for themselves */
-  endReply(xid: number, zxid: number, err: number): void {
+  /**
+   * Completes the frame that {@link beginReply} began.
+   * @param zxid -1 and 0 stand for themselves
+   * @returns bytes of the frame, without its length
+   */
+  endReply(xid: number, zxid: number, err: number): number {
     const at = this.#frameStart, view = this.view;
     view.setInt32(at, this.pos - at - 4);
     view.setInt32(at + 4, xid);
@@ -97,6 +101,7 @@ export class Output extends Writer {
     view.setUint32(at + 12, zxid >>> 0);
     view.setInt32(at + 16, err);
     this.#frameStart = this.pos;
+    return this.pos - at - 4;
   }
 
   /** A notification made while a reply has begun and has no body yet: it goes ahead of that reply. */

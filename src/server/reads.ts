@@ -3,7 +3,6 @@
  * header that the connection has begun, and returns the result code; a body is dropped when the code is not OK.
  */
 import { utf8DecodeRange } from "../base/host.ts";
-import { MULTI_READ_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
@@ -14,6 +13,7 @@ import { AddWatchMode, WatcherType } from "../protocol/watch_types.ts";
 import { userOf } from "../session/auth/schemes.ts";
 import { NO_NODE, type NodeId, type Tree } from "../tree/tree.ts";
 import type { Watcher, Watches } from "../watch/watches.ts";
+import { multiRead } from "./multi_read.ts";
 import { setWatches } from "./set_watches.ts";
 
 export interface ReadContext {
@@ -31,8 +31,9 @@ export interface ReadCaller {
   notify(type: number, path: string, zxid: Zxid): void;
 }
 
-/** Not a code of the protocol: the operation is none that a client may send. */
+/** Not codes of the protocol: the operation is none that a client may send; MARSHALLINGERROR, yet with its body. */
 export const UNKNOWN_OPERATION = 1;
+export const MARSHALLING_ERROR_WITH_BODY = 2;
 
 const NUL = 0;
 
@@ -139,42 +140,6 @@ function getAcl({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer)
   const redact = !tree.acls.allows(aclId, Perm.admin, caller.identities);
   tree.acls.writeAcl(aclId, w, redact);
   tree.writeStat(node, w);
-  return Code.ok;
-}
-
-/** Parts are independent of each other; their watch flags are ignored (client-protocol §3.6). */
-function multiRead({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer): number {
-  let bytes = 0;
-  for (;;) {
-    if (bytes > MULTI_READ_BYTES_MAX) throw new JuteError("Cannot answer a multiRead of that size");
-    const partAt = w.pos;
-    const type = r.int32();
-    const done = r.bool();
-    r.int32();
-    if (done) break;
-    if (type !== Op.getData && type !== Op.getChildren) {
-      throw new JuteError(`Cannot take operation ${type} in a multiRead`);
-    }
-    const node = findPath(tree, r);
-    r.bool();
-    const err = node === NO_NODE
-      ? Code.noNode
-      : tree.acls.allows(tree.aclId(node), Perm.read, caller.identities)
-      ? Code.ok
-      : Code.noAuth;
-    w.int32(err === Code.ok ? type : Op.error);
-    w.bool(false);
-    w.int32(err);
-    if (err !== Code.ok) w.int32(err);
-    else if (type === Op.getData) {
-      tree.writeData(node, w);
-      tree.writeStat(node, w);
-    } else tree.writeChildNames(node, w);
-    bytes += Math.max(0, w.pos - partAt); // once or twice less: an output that grows moves the frame to its start
-  }
-  w.int32(-1);
-  w.bool(true);
-  w.int32(-1);
   return Code.ok;
 }
 

@@ -223,7 +223,6 @@ export class Replica {
       return;
     }
     this.#journal.end(txn);
-    this.stats.counters.proposals++;
   }
 
   /** Beyond the last counter of an epoch the next begins; no txn ever has counter 0. */
@@ -285,7 +284,6 @@ export class Replica {
         applied: err,
       });
       this.preparer.applied(txn);
-      this.stats.counters.commits++;
       this.digests.note(this.db.lastZxid, this.tree);
     }
     this.#largeBytes -= txn.largeBytes;
@@ -302,7 +300,7 @@ export class Replica {
     const { output } = connection;
     output.beginReply();
     if (txn.err === Code.ok) this.#replies.body(txn, this.applier, output);
-    output.endReply(txn.xid, this.db.lastZxid, txn.err);
+    this.stats.responseSize(output.endReply(txn.xid, this.db.lastZxid, txn.err));
     this.stats.updateDone(ms);
     this.stats.packetsSent++;
     connection.stats.sent++;

@@ -15,7 +15,7 @@ import type { Watcher } from "../watch/watches.ts";
 import type { ClientConnection } from "./connection.ts";
 import { DeferredFrames } from "./deferred.ts";
 import { Identities } from "./identities.ts";
-import { read, type ReadCaller, UNKNOWN_OPERATION } from "./reads.ts";
+import { MARSHALLING_ERROR_WITH_BODY, read, type ReadCaller, UNKNOWN_OPERATION } from "./reads.ts";
 import type { Replica } from "./replica.ts";
 import type { ServerTxn } from "./server_txn.ts";
 
@@ -59,7 +59,8 @@ export class Requests implements ReadCaller {
     return this.#sequenced + this.#deferred.count;
   }
   get mustWait(): boolean {
-    return this.#deferred.count >= DEFERRED_READS_MAX || this.#deferred.bytes > DEFERRED_BYTES_MAX ||
+    return this.#deferred.count >= DEFERRED_READS_MAX ||
+      this.#deferred.bytes > DEFERRED_BYTES_MAX ||
       this.#replica.isCongested(this.#sequenced);
   }
 
@@ -95,7 +96,7 @@ export class Requests implements ReadCaller {
     connection.stats.received++;
     const r = this.#replica.reader.reset(bytes, start, end);
     const xid = r.int32(), type = r.int32();
-    if (type === Op.auth) return this.#onAuth(r);
+    if (type === Op.auth) return this.#onAuth(xid, r);
     // Without SASL configured Apache closes at once (measured on 3.8.0 and 3.9.5; client-protocol §2.9 says otherwise).
     if (type === Op.sasl) return connection.close("SASL is not configured");
     this.#isAlive = true;
@@ -128,15 +129,20 @@ export class Requests implements ReadCaller {
       output.endReply(xid, -1, Code.unimplemented);
       return this.#connection.endAfterFlush();
     }
-    if (err !== Code.ok) output.dropBody();
-    output.endReply(type === Op.ping ? Xid.ping : xid, this.#replica.db.lastZxid, err);
+    if (err === MARSHALLING_ERROR_WITH_BODY) err = Code.marshallingError;
+    else if (err !== Code.ok) output.dropBody();
+    const xidOut = type === Op.ping ? Xid.ping : xid;
+    this.#replica.stats.responseSize(output.endReply(xidOut, this.#replica.db.lastZxid, err));
     this.#reads++;
     this.#lastOp = type;
     this.#lastXid = xid;
   }
 
-  /** Answered at receipt, ahead of what waits; requests read later have the new ids (§2.9). */
-  #onAuth(r: Reader): void {
+  /**
+   * Answered at receipt, ahead of what waits; requests read later have the new ids (§2.9). Clients send xid -4; the Go
+   * client does not, and Apache echoes whatever came.
+   */
+  #onAuth(xid: number, r: Reader): void {
     const connection = this.#connection;
     let scheme: string | null, auth: Uint8Array | null;
     try {
@@ -155,7 +161,7 @@ export class Requests implements ReadCaller {
     }
     this.#identities = this.#ids.current;
     connection.output.beginReply();
-    connection.output.endReply(Xid.auth, 0, ok ? Code.ok : Code.authFailed);
+    connection.output.endReply(xid, 0, ok ? Code.ok : Code.authFailed);
     if (!ok) connection.endAfterFlush();
   }
 
@@ -198,8 +204,8 @@ export class Requests implements ReadCaller {
       });
     }
     output.beginReply();
-    this.#countEvent(writeEvent(output, type, path));
-    output.endReply(Xid.notification, zxid, Code.ok);
+    writeEvent(output, type, path);
+    this.#countEvent(output.endReply(Xid.notification, zxid, Code.ok));
     this.#replica.markDirty(this.#connection);
   }
 
@@ -209,8 +215,9 @@ export class Requests implements ReadCaller {
     w.int32(Xid.notification);
     w.int64Number(zxid);
     w.int32(Code.ok);
-    this.#countEvent(writeEvent(w, type, path));
+    writeEvent(w, type, path);
     w.patchInt32(0, w.pos - 4);
+    this.#countEvent(w.pos - 4);
     this.#connection.output.insertAhead(w.written());
   }
 
@@ -221,14 +228,10 @@ export class Requests implements ReadCaller {
   }
 }
 
-/** @returns bytes written */
-function writeEvent(w: Writer, type: number, path: string): number {
-  w.ensure(12 + path.length * 3); // an output that grows moves its frames: then `at` would mean nothing
-  const at = w.pos;
+function writeEvent(w: Writer, type: number, path: string): void {
   w.int32(type);
   w.int32(STATE_SYNC_CONNECTED);
   w.ustring(path);
-  return w.pos - at;
 }
 
 /** Writes, and sync, which waits for the writes before it. */

@@ -105,6 +105,7 @@ export class ServerStats {
   }
 
   responseSize(bytes: number): void {
+    this.counters.responseBytes += bytes;
     this.lastResponseBytes = bytes;
     if (bytes > this.maxResponseBytes) this.maxResponseBytes = bytes;
     if (bytes < this.minResponseBytes || this.minResponseBytes < 0) this.minResponseBytes = bytes;

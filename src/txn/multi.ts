@@ -86,8 +86,8 @@ function readParts(r: Reader): Part[] {
   }
 }
 
-/** @returns the txn type of the part */
-function skipPart(r: Reader, type: number): number {
+/** Passes over the record of a write. @returns the txn type of the part @throws {JuteError} */
+export function skipPart(r: Reader, type: number): number {
   if (r.bufferSpan() < 0) throw new JuteError("Cannot take a null path in a multi");
   switch (type) {
     case Op.create:
