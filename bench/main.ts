@@ -10,15 +10,17 @@ switch (what) {
   case "load":
   case "in-process":
   case "codec":
+  case "tree":
     // These are programs of their own, which read their arguments from where a program finds them.
     process.argv.splice(2, process.argv.length, ...rest);
     if (what === "load") await import("./load/main.ts");
     else if (what === "in-process") await import("./load/in_process.ts");
-    else await import("./codec.ts");
+    else if (what === "codec") await import("./codec.ts");
+    else await import("./tree.ts");
     break;
   default:
     console.error(
-      `Cannot run the bench "${what}": wanted first-figures, load, in-process or codec`,
+      `Cannot run the bench "${what}": wanted first-figures, load, in-process, codec or tree`,
     );
     process.exitCode = 2;
 }
