@@ -57,7 +57,7 @@ export async function readLog(
       return { name: log.name, format: undefined, entries: 0, endsAt: 0, isTorn: false };
     }
     const format = readLogHeader(header, log.name);
-    const reading = new Reading(file, codec, log.name, format, size, header, regionIndex);
+    const reading = new Reading(file, codec, log, format, size, header, regionIndex);
     return await reading.run(isLast, take);
   } finally {
     await file.close().catch(() => {}); // only read: nothing is lost
@@ -81,11 +81,13 @@ class Reading {
   #chain: number;
   #entries = 0;
   #lastZxid: Zxid | undefined;
+  /** Expected of the next entry; the first one's is in the log's name. */
+  #nextZxid: Zxid;
 
   constructor(
     file: File,
     codec: Codec,
-    name: string,
+    log: StoredName,
     format: FileFormat,
     size: number,
     header: Uint8Array,
@@ -93,7 +95,8 @@ class Reading {
   ) {
     this.#file = file;
     this.#codec = codec;
-    this.#name = name;
+    this.#name = log.name;
+    this.#nextZxid = log.zxid;
     this.#format = format;
     this.#size = size;
     this.#chain = firstChain(codec, header);
@@ -157,6 +160,7 @@ class Reading {
     await take(this.#bytes, this.#start, end, this.#offset);
     if (this.#format === 3) this.#chain = view.getUint32(last + 4);
     this.#lastZxid = payloadZxid(this.#bytes, last + 12);
+    this.#nextZxid = (this.#lastZxid + 1) as Zxid;
     this.#offset += end - this.#start;
     this.#start = end;
   }
@@ -207,7 +211,7 @@ class Reading {
     if (bytes === undefined) throw this.#damage(scan, at, "too much data follows");
     const verdict = this.#format === 2
       ? judgeTail2(this.#codec, bytes, scan.stop)
-      : judgeTail3(this.#codec, bytes, this.#chain, this.#lastZxid);
+      : judgeTail3(this.#codec, bytes, this.#offset, this.#chain, this.#nextZxid);
     if (verdict !== undefined) throw this.#damage(scan, at, verdict);
     return this.#result(true);
   }

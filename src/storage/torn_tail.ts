@@ -29,6 +29,8 @@ const LENGTH_AT = 8;
 /** Groups of version 3 are no longer than a region of the writer, unless they are a single entry. */
 export const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 
+/** A disk writes at least so much, or none of it. */
+const SECTOR_BYTES = 512;
 const GROUP_ENTRIES_MAX = GROUP_BYTES_MAX / (ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES);
 /** Offset of the type in a txn. */
 const TYPE_AT = 28;
@@ -82,21 +84,24 @@ export function judgeTail2(codec: Codec, bytes: Uint8Array, stop: ScanStop): Ver
 
 /**
  * Version 3: `bytes` begin with the first entry of the broken group.
- * @param chain CRC of the entry before. @param lastZxid of the entry before; undefined at the start of the log
+ * @param offset of `bytes` in the file. @param chain CRC of the entry before. @param nextZxid one more than that of the entry before, or what the log's name says
  */
 export function judgeTail3(
   codec: Codec,
   bytes: Uint8Array,
+  offset: number,
   chain: number,
-  lastZxid: Zxid | undefined,
+  nextZxid: Zxid,
 ): Verdict {
   const scan = codec.scanGroup3(bytes, 0, bytes.length, bytes.length, chain, 0);
   if (scan.stop === "group") return "an entry is not the one that its group announced";
   if (bytes.length > GROUP_BYTES_MAX && !isOneEntry(bytes)) {
     return `${bytes.length} bytes follow, more than a group holds`;
   }
-  const firstZxid = firstZxidOf(bytes, scan.entries, lastZxid);
+  const good = scan.entries > 0 ? candidateAt(bytes, 0) : undefined;
+  const firstZxid = good?.zxid ?? nextZxid;
   const announced = bytes.length < 4 ? 0 : entryLeft(bytes, 0);
+  if (announced === 0 && !isSectorLost(bytes, offset)) return "the head of the group is spoilt";
   const group = { announced, firstZxid };
   const verdict = findLaterPair(codec, bytes, scan.end, group);
   if (verdict !== undefined) return verdict;
@@ -108,17 +113,19 @@ export function judgeTail3(
 interface Group {
   /** What its first entry says of its size; 0: that entry never reached the disk. */
   readonly announced: number;
-  readonly firstZxid: Zxid | undefined;
+  readonly firstZxid: Zxid;
+}
+
+/** A sector that never reached the disk is still all zeros. */
+function isSectorLost(bytes: Uint8Array, offset: number): boolean {
+  return bytes.subarray(0, SECTOR_BYTES - offset % SECTOR_BYTES).every((byte) => byte === 0);
 }
 
 /** Whether place and zxid fit: zxids are consecutive within an epoch. */
 function belongs(entry: Candidate, group: Group): boolean {
   if (group.announced === 0) return true;
-  if (entry.left > group.announced) return false;
   const first = group.firstZxid;
-  if (first === undefined || epochOf(first) !== epochOf(entry.zxid)) {
-    return entry.left < group.announced;
-  }
+  if (epochOf(first) !== epochOf(entry.zxid)) return entry.left < group.announced;
   return group.announced - entry.left === counterOf(entry.zxid) - counterOf(first);
 }
 
@@ -151,9 +158,9 @@ function findLaterPair(codec: Codec, bytes: Uint8Array, from: number, group: Gro
  * What may be an entry that ends with the data, the last write before the end, however its seal is. A payload may look like
  * one, so there can be several.
  */
-function lastEntries(bytes: Uint8Array, from: number, firstZxid: Zxid | undefined): Candidate[] {
+function lastEntries(bytes: Uint8Array, from: number, firstZxid: Zxid): Candidate[] {
   const found: Candidate[] = [];
-  if (bytes[bytes.length - 1] !== END_BYTE || firstZxid === undefined) return found;
+  if (bytes[bytes.length - 1] !== END_BYTE) return found;
   for (let at = from + 1; at + ENTRY_EXTRA_BYTES + TXN_HEADER_BYTES <= bytes.length; at++) {
     const entry = candidateAt(bytes, at);
     if (entry === undefined || entry.end !== bytes.length) continue;
@@ -166,16 +173,6 @@ function lastEntries(bytes: Uint8Array, from: number, firstZxid: Zxid | undefine
 
 function isTxnTypeAt(bytes: Uint8Array, at: number): boolean {
   return TXN_TYPES.has(viewOf(bytes).getInt32(at + ENTRY_HEAD_BYTES + TYPE_AT));
-}
-
-function firstZxidOf(
-  bytes: Uint8Array,
-  goodEntries: number,
-  lastZxid: Zxid | undefined,
-): Zxid | undefined {
-  const first = goodEntries > 0 ? candidateAt(bytes, 0) : undefined;
-  if (first !== undefined) return first.zxid;
-  return lastZxid === undefined ? undefined : (lastZxid + 1) as Zxid;
 }
 
 function isOneEntry(bytes: Uint8Array): boolean {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptionError } from "../../src/base/errors.ts";
+import { Prng } from "../../src/base/random.ts";
 import type { FileFormat } from "../../src/storage/host.ts";
 import { logHeader } from "../../src/storage/log_format.ts";
 import { viewOf } from "../../src/jute/writer.ts";
@@ -138,6 +139,30 @@ test("format 3: damage before the last two groups refuses the log also when the 
         refusal,
         `byte ${at}`,
       );
+    }
+  }
+});
+
+test("format 3: spoilt heads and runs of bytes before the last group refuse the log", async () => {
+  const reads = new Reads();
+  for (let seed = 1; seed < 20; seed++) {
+    const random = new Prng(seed);
+    const sizes = Array.from({ length: 3 }, () => 1 + random.below(4));
+    const groups = groupsOf(sizes, seed);
+    const bytes = sealed(3, groups);
+    const lastGroup = boundaries(groups)[2] ?? 0;
+    const starts = [
+      16,
+      boundaries(groups)[1] ?? 0,
+      ...Array.from({ length: 8 }, () => 16 + random.below(lastGroup - 16)),
+    ];
+    for (const at of starts) {
+      const end = Math.min(at + 4 + random.below(30), lastGroup);
+      for (const fill of [0, 0x42]) {
+        if (bytes.subarray(at, end).every((byte) => byte === fill)) continue;
+        const damaged = padded(changed(bytes, (copy) => copy.fill(fill, at, end)), 600);
+        await assert.rejects(reads.read(damaged), refusal, `seed ${seed} from ${at} to ${end}`);
+      }
     }
   }
 });
