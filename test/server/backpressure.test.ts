@@ -174,7 +174,7 @@ test("a client that sends and never reads is cut off by its silence, not kept fo
     await done(create(other, "/a", "x".repeat(100_000)));
     const lazy = await stage.connect({ timeoutMs: 3000 });
     lazy.pause();
-    for (let i = 0; i < 500; i++) lazy.send(Op.getData, pathWatch("/a"));
+    for (let i = 0; i < 500; i++) void lazy.send(Op.getData, pathWatch("/a"));
     await stage.sleep(10_000);
     assert.equal(stage.server.view.sessionCount, 1);
     assert.equal(stage.server.view.connectionCount, 1);
@@ -188,8 +188,8 @@ test("writes of a client that does not read are done, its session's end too", as
     const lazy = await stage.connect();
     const { nodeCount } = stage.server.view;
     lazy.pause();
-    for (let i = 0; i < 500; i++) create(lazy, `/n${i}`, "", 1);
-    lazy.send(Op.closeSession);
+    for (let i = 0; i < 500; i++) void create(lazy, `/n${i}`, "", 1);
+    void lazy.send(Op.closeSession);
     const other = await stage.connect();
     await stage.sleep(500);
     const { zxid } = await ping(other);

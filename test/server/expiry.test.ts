@@ -5,7 +5,16 @@ import { Op } from "../../src/protocol/ops.ts";
 import { EventType } from "../../src/protocol/watch_types.ts";
 import type { TestClient } from "../support/client.ts";
 import { inSim, type SimStage } from "../support/in_process.ts";
-import { authBody, codeOf, create, done, exists, ping, setData, statAt } from "../support/requests.ts";
+import {
+  authBody,
+  codeOf,
+  create,
+  done,
+  exists,
+  ping,
+  setData,
+  statAt,
+} from "../support/requests.ts";
 
 const TICK = 1000;
 const TIMES = { tickMs: TICK, minSessionTimeoutMs: 2000, maxSessionTimeoutMs: 20_000 };
@@ -62,8 +71,16 @@ test("sessions expire on ticks, those of one bucket together and under one zxid 
     alive.stop();
     const zxidsOf = (name: string) =>
       new Set(watcher.events.filter(({ path }) => path.startsWith(name)).map(({ zxid }) => zxid));
-    assert.deepEqual([zxidsOf("/a").size, zxidsOf("/b").size], [1, 1], "one closeSession txn a session");
-    assert.equal(Math.floor(stage.serverRuntime.clock.monotonicMs()) % TICK < 20, true, "on a tick");
+    assert.deepEqual(
+      [zxidsOf("/a").size, zxidsOf("/b").size],
+      [1, 1],
+      "one closeSession txn a session",
+    );
+    assert.equal(
+      Math.floor(stage.serverRuntime.clock.monotonicMs()) % TICK < 20,
+      true,
+      "on a tick",
+    );
   });
 });
 
@@ -106,7 +123,7 @@ test("auth packets are no sign of life", async () => {
     const client = await stage.connect({ timeoutMs: 3000 });
     const began = stage.nowMs();
     while (!client.isGone && stage.nowMs() < began + 60_000) {
-      client.send(Op.auth, authBody("digest", "a:b"));
+      void client.send(Op.auth, authBody("digest", "a:b"));
       await stage.sleep(500);
     }
     assert.ok(stage.nowMs() - began < 5000, `lived for ${stage.nowMs() - began} ms`);
@@ -207,7 +224,9 @@ test("what a closing session still sends is dropped without a reply, and nothing
 
 test("expiry makes room: three hundred sessions leave nothing behind", async () => {
   await inSim({ ...TIMES, maxClientCnxns: 0 }, async (stage) => {
-    const clients = await Promise.all(Array.from({ length: 300 }, () => stage.connect({ timeoutMs: 3000 })));
+    const clients = await Promise.all(
+      Array.from({ length: 300 }, () => stage.connect({ timeoutMs: 3000 })),
+    );
     await Promise.all(clients.map((client, i) => done(create(client, `/e${i}`, "", EPHEMERAL))));
     await Promise.all(clients.map((client) => client.gone));
     const last = await stage.connect();

@@ -129,7 +129,10 @@ test("requests of every operation, cut at every byte, get an answer or nothing, 
     [Op.getChildren2, pathWatch("/bystander", true)],
     [Op.multi, multiBody([[Op.create, createBody("/x")], [Op.setData, setDataBody("/x", "y")]])],
     [Op.multiRead, multiBody([[Op.getData, pathWatch("/bystander")]])],
-    [Op.setWatches, concat(new Uint8Array(8), int32(1), int32(2), Uint8Array.of(0x2f, 0x61), int32(0), int32(0))],
+    [
+      Op.setWatches,
+      concat(new Uint8Array(8), int32(1), int32(2), Uint8Array.of(0x2f, 0x61), int32(0), int32(0)),
+    ],
     [Op.addWatch, concat(int32(2), Uint8Array.of(0x2f, 0x61), int32(0))],
   ];
   await inSim({}, (stage) =>
@@ -279,7 +282,10 @@ test("a multiRead whose answer would fill the memory is refused, and the server 
     beside(stage, async () => {
       const client = await stage.connect();
       await done(create(client, "/big", new Uint8Array(1_000_000)));
-      const parts = Array.from({ length: 3000 }, (): [number, Uint8Array] => [Op.getData, pathWatch("/big")]);
+      const parts = Array.from(
+        { length: 3000 },
+        (): [number, Uint8Array] => [Op.getData, pathWatch("/big")],
+      );
       assert.equal(await codeOf(client.send(Op.multiRead, multiBody(parts))), "MARSHALLING_ERROR");
       const few = await done(client.send(Op.multiRead, multiBody(parts.slice(0, 5))));
       assert.ok(few.body.length > 5_000_000);

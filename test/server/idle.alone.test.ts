@@ -13,7 +13,9 @@ test("ten thousand idle connections, or as many as descriptors allow, cost the b
     const fds = stage.runtime.process.fileDescriptors();
     const allowed = fds === undefined ? 1000 : Math.floor((fds.max - fds.open - 200) / 2);
     const count = Math.min(WANTED, allowed);
-    if (count < WANTED) console.log(`only ${count} connections: the limit on descriptors is ${fds?.max}`);
+    if (count < WANTED) {
+      console.log(`only ${count} connections: the limit on descriptors is ${fds?.max}`);
+    }
     const before = stage.runtime.process.memory().residentBytes;
     const idle: TestClient[] = [];
     while (idle.length < count) {

@@ -59,7 +59,10 @@ test("a connection without a session is closed in time, one with a session is no
     const talking = await stage.open();
     talking.raw(Uint8Array.of(0, 0, 0));
     await Promise.all([silent.gone, talking.gone]);
-    assert.ok(stage.nowMs() - began >= 3990 && stage.nowMs() - began <= 8100, `${stage.nowMs() - began} ms`);
+    assert.ok(
+      stage.nowMs() - began >= 3990 && stage.nowMs() - began <= 8100,
+      `${stage.nowMs() - began} ms`,
+    );
     await ping(client);
     // Each has its own time, also those that come while another waits.
     const early = await stage.open();
@@ -104,7 +107,11 @@ test("weights of the connect throttle: a session that is taken up again costs le
     const { sessionId = 0n, password = null } = session ?? {};
     for (let i = 0; i < 3; i++) {
       const client = await stage.open();
-      assert.equal((await client.handshake({ sessionId, password }))?.sessionId, sessionId, `renewal ${i}`);
+      assert.equal(
+        (await client.handshake({ sessionId, password }))?.sessionId,
+        sessionId,
+        `renewal ${i}`,
+      );
     }
     assert.equal(await hasSession(stage), false);
   });
@@ -116,7 +123,9 @@ test("large requests beyond their budget close the connection, within it they ar
     const large = (path: string) => createBody(path, "x".repeat(100));
     const client = await stage.connect();
     for (let i = 0; i < 5; i++) await done(client.send(Op.create, large(`/one${i}`)));
-    const frames = [1, 2, 3].map((xid) => requestFrame(100 + xid, Op.create, large(`/three${xid}`)));
+    const frames = [1, 2, 3].map((xid) =>
+      requestFrame(100 + xid, Op.create, large(`/three${xid}`))
+    );
     const replies = [101, 102, 103].map((xid) => client.expect(xid));
     client.raw(concat(...frames));
     await client.gone;
@@ -136,7 +145,9 @@ test("beyond globalOutstandingLimit the server stops reading, and forgets nothin
       let most = 0;
       const replies = clients.flatMap((client, who) => {
         const xids = Array.from({ length: 300 }, () => client.takeXid());
-        client.raw(concat(...xids.map((xid) => requestFrame(xid, Op.create, createBody(`/n${who}-${xid}`)))));
+        client.raw(
+          concat(...xids.map((xid) => requestFrame(xid, Op.create, createBody(`/n${who}-${xid}`)))),
+        );
         return xids.map((xid) =>
           client.expect(xid).then((reply) => {
             most = Math.max(most, stage.server.view.outstandingRequests);
@@ -156,7 +167,9 @@ test("a client may have as many ids as the limit says, and one more fails", asyn
     const client = await stage.connect();
     let codes = 0;
     for (let i = 0; i < 1100 && !client.isGone; i++) {
-      const reply = await client.send(Op.auth, authBody("digest", `u${i}:p`)).catch(() => undefined);
+      const reply = await client.send(Op.auth, authBody("digest", `u${i}:p`)).catch(() =>
+        undefined
+      );
       if (reply?.err === 0) codes++;
     }
     assert.equal(codes, 1023, "with the address 1024");
@@ -184,7 +197,9 @@ test("jute.maxbuffer bounds requests, not replies [27, S13]", async () => {
 
 test("the same limits hold on the host's sockets", async () => {
   await onHost({ maxClientCnxns: 20 }, async (stage) => {
-    const answers = await Promise.all(Array.from({ length: 30 }, () => hasSession(stage).catch(() => false)));
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => hasSession(stage).catch(() => false)),
+    );
     assert.equal(answers.filter((has) => has).length, 20);
     const last = stage.server.view.connectionCount;
     assert.equal(last, 20);

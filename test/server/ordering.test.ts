@@ -7,8 +7,20 @@ import { test } from "node:test";
 import { Prng } from "../../src/base/random.ts";
 import { Code } from "../../src/protocol/codes.ts";
 import { Op } from "../../src/protocol/ops.ts";
-import { CreateResponse, ExistsResponse, GetDataResponse, SetDataResponse } from "../../src/protocol/records.ts";
-import { concat, ConnectionGone, decode, type Reply, requestFrame, type TestClient } from "../support/client.ts";
+import {
+  CreateResponse,
+  ExistsResponse,
+  GetDataResponse,
+  SetDataResponse,
+} from "../../src/protocol/records.ts";
+import {
+  concat,
+  ConnectionGone,
+  decode,
+  type Reply,
+  requestFrame,
+  type TestClient,
+} from "../support/client.ts";
 import { inSim, onHost, type Stage } from "../support/in_process.ts";
 import {
   addWatchBody,
@@ -111,7 +123,9 @@ function checkOne({ client }: Pipeliner, all: readonly Sent[]): void {
   // Watch before data: an event of zxid z stands before every reply whose zxid is z or more.
   for (const event of client.events) {
     for (const { reply } of all) {
-      if (reply.zxid >= event.zxid) assert.ok(reply.at > event.at, "a reply shows what an event comes to tell");
+      if (reply.zxid >= event.zxid) {
+        assert.ok(reply.at > event.at, "a reply shows what an event comes to tell");
+      }
     }
   }
   const eventZxids = client.events.map((event) => event.zxid);
@@ -142,7 +156,8 @@ function checkAll(all: readonly Sent[]): void {
       assert.equal(decode(SetDataResponse, reply.body).stat.version, node.version);
     } else {
       assert.equal(reply.err, Code.ok);
-      const isDone = new DataView(reply.body.buffer, reply.body.byteOffset).getInt32(0) === Op.setData;
+      const isDone =
+        new DataView(reply.body.buffer, reply.body.byteOffset).getInt32(0) === Op.setData;
       if (isDone && node !== undefined) {
         node.version++;
         node.mzxid = zxid;
@@ -168,7 +183,12 @@ function checkReads(all: readonly Sent[]): void {
   }
 }
 
-async function pipelines(stage: Stage, seed: number, connections: number, bursts: number): Promise<void> {
+async function pipelines(
+  stage: Stage,
+  seed: number,
+  connections: number,
+  bursts: number,
+): Promise<void> {
   const random = new Prng(seed);
   const setup = await stage.connect();
   for (const name of ["a", "b"]) await done(create(setup, `/${name}`));
@@ -195,7 +215,13 @@ async function pipelines(stage: Stage, seed: number, connections: number, bursts
     kind: "write",
     path,
     type: Op.create,
-    reply: { xid: 0, zxid: 0.1 + Number(path === "/b") / 10, err: 0, body: new Uint8Array(0), at: 0 },
+    reply: {
+      xid: 0,
+      zxid: 0.1 + Number(path === "/b") / 10,
+      err: 0,
+      body: new Uint8Array(0),
+      at: 0,
+    },
   }));
   checkAll([...first, ...sent]);
   checkReads(sent);
@@ -218,13 +244,14 @@ test("a read sent before a write never sees it, one behind it always does", asyn
       const client = await stage.connect();
       await done(create(client, "/a", "0"));
       const frames: Uint8Array[] = [], seen: Promise<string>[] = [];
-      const text = (reply: Reply) => new TextDecoder().decode(decode(GetDataResponse, reply.body).data ?? undefined);
+      const text = (reply: Reply) =>
+        new TextDecoder().decode(decode(GetDataResponse, reply.body).data ?? undefined);
       for (let i = 1; i <= 60; i++) {
         const read = client.takeXid(), write = client.takeXid();
         frames.push(requestFrame(read, Op.getData, pathWatch("/a")));
         seen.push(client.expect(read).then(text));
         frames.push(requestFrame(write, Op.setData, setDataBody("/a", `${i}`)));
-        client.expect(write);
+        void client.expect(write);
       }
       client.raw(concat(...frames));
       assert.deepEqual(await Promise.all(seen), Array.from({ length: 60 }, (_, i) => `${i}`));
@@ -261,9 +288,9 @@ test("a read that waits behind a write is judged by the ids of when it was sent"
     const owner = await stage.connect();
     await done(owner.send(Op.auth, authBody("digest", "o:p")));
     await done(create(owner, "/secret", "s", 0, [{ perms: 31, scheme: "auth", id: "" }]));
-    create(client, "/slow");
+    void create(client, "/slow");
     const before = getData(client, "/secret");
-    client.send(Op.auth, authBody("digest", "o:p"));
+    void client.send(Op.auth, authBody("digest", "o:p"));
     const after = getData(client, "/secret");
     assert.deepEqual([(await before).err, (await after).err], [Code.noAuth, Code.ok]);
   });
@@ -273,7 +300,9 @@ test("the writer's own event comes before its reply, another's before any reply 
   await inSim({}, async (stage) => {
     const writer = await stage.connect(), reader = await stage.connect();
     await done(create(writer, "/a", "0"));
-    for (const client of [writer, reader]) await done(client.send(Op.addWatch, addWatchBody("/a", 0)));
+    for (const client of [writer, reader]) {
+      await done(client.send(Op.addWatch, addWatchBody("/a", 0)));
+    }
     let stop = false;
     const reading = (async () => {
       const replies: Reply[] = [];
@@ -289,7 +318,9 @@ test("the writer's own event comes before its reply, another's before any reply 
     for (const reply of await reading) {
       const { stat } = decode(ExistsResponse, reply.body.slice(-68));
       const event = reader.events.find(({ zxid }) => zxid === stat.mzxid);
-      if (stat.version > 0) assert.ok(event !== undefined && event.at < reply.at, "data before its event");
+      if (stat.version > 0) {
+        assert.ok(event !== undefined && event.at < reply.at, "data before its event");
+      }
     }
   });
 });

@@ -88,11 +88,14 @@ test("a container that never had a child stays, unless a time is set for those [
 test("a container made and emptied in one multi goes [62]", async () => {
   await inSim(OPTIONS, async (stage) => {
     const client = await stage.connect(LONG);
-    await done(client.send(Op.multi, multiBody([
-      [Op.createContainer, createBody("/m", "", 4)],
-      [Op.create, createBody("/m/c")],
-      [Op.delete, pathVersion("/m/c")],
-    ])));
+    await done(client.send(
+      Op.multi,
+      multiBody([
+        [Op.createContainer, createBody("/m", "", 4)],
+        [Op.create, createBody("/m/c")],
+        [Op.delete, pathVersion("/m/c")],
+      ]),
+    ));
     await afterCheck(stage);
     assert.equal(await isThere(client, "/m"), false);
   });
@@ -165,18 +168,21 @@ test("plain and ephemeral nodes are never reaped, whatever their age", async () 
 });
 
 test("removals keep to their rate [containerMaxPerMinute]", async () => {
-  await inSim({ ...OPTIONS, containerMaxPerMinute: 60, containerMaxNeverUsedMs: 1 }, async (stage) => {
-    const client = await stage.connect(LONG);
-    for (let i = 0; i < 30; i++) await container(client, `/box${i}`);
-    const left = async () => (await childrenOf(client, "/")).length - 1;
-    while (await left() === 30) await stage.sleep(100);
-    const began = stage.nowMs();
-    await stage.sleep(10_000);
-    const gone = 30 - await left();
-    assert.ok(gone >= 9 && gone <= 12, `${gone} in ${stage.nowMs() - began} ms at one a second`);
-    await stage.sleep(25_000);
-    assert.equal(await left(), 0);
-  });
+  await inSim(
+    { ...OPTIONS, containerMaxPerMinute: 60, containerMaxNeverUsedMs: 1 },
+    async (stage) => {
+      const client = await stage.connect(LONG);
+      for (let i = 0; i < 30; i++) await container(client, `/box${i}`);
+      const left = async () => (await childrenOf(client, "/")).length - 1;
+      while (await left() === 30) await stage.sleep(100);
+      const began = stage.nowMs();
+      await stage.sleep(10_000);
+      const gone = 30 - await left();
+      assert.ok(gone >= 9 && gone <= 12, `${gone} in ${stage.nowMs() - began} ms at one a second`);
+      await stage.sleep(25_000);
+      assert.equal(await left(), 0);
+    },
+  );
 });
 
 test("a container that got a child between check and removal stays [61]", async () => {
@@ -187,7 +193,9 @@ test("a container that got a child between check and removal stays [61]", async 
       await done(create(client, `${name}/x`));
       await done(remove(client, `${name}/x`));
     }
-    while (await isThere(client, "/a") && await isThere(client, "/b") && await isThere(client, "/c")) {
+    while (
+      await isThere(client, "/a") && await isThere(client, "/b") && await isThere(client, "/c")
+    ) {
       await stage.sleep(50);
     }
     const rest = (await childrenOf(client, "/")).filter((name) => name !== "zookeeper");

@@ -12,11 +12,11 @@ import {
   childrenOf,
   codeOf,
   create,
+  createBody,
   done,
   exists,
   getData,
   multiBody,
-  createBody,
   ok,
   pathOnly,
   remove,
@@ -96,10 +96,12 @@ test("session ids are never issued twice, also when the wall clock goes back [DE
           assert.ok(!seen.has(id), `${id} again in life ${life}`);
           seen.add(id);
           // Some stay alive, some are closed: both are in the log.
-          if (random.chance(1, 2)) await done(client.send(Op.closeSession));
-          else if (random.chance(1, 2)) await done(create(client, `/e${id}`, "", 1));
+          const fate = random.below(3);
+          if (fate === 0) await done(client.send(Op.closeSession));
+          else if (fate === 1) await done(create(client, `/e${id}`, "", 1));
         }
-        stage.machine.wallSkewMs -= random.below(3) * 3_600_000 + Math.round(stage.sim.nowMs % 1000);
+        stage.machine.wallSkewMs -= random.below(3) * 3_600_000 +
+          Math.round(stage.sim.nowMs % 1000);
         await restart(stage, ENDS[random.below(3)] ?? "kill");
       }
       assert.equal(seen.size, 40);
@@ -166,7 +168,13 @@ test("quotas are active after a start from a snapshot, their usage counted [138]
     const client = await stage.connect();
     await done(create(client, "/q", "12345"));
     await done(create(client, "/zookeeper/quota/q"));
-    await done(create(client, "/zookeeper/quota/q/zookeeper_limits", "count=-1,bytes=-1=;byteHardLimit=6;countHardLimit=2"));
+    await done(
+      create(
+        client,
+        "/zookeeper/quota/q/zookeeper_limits",
+        "count=-1,bytes=-1=;byteHardLimit=6;countHardLimit=2",
+      ),
+    );
     await done(create(client, "/zookeeper/quota/q/zookeeper_stats"));
     for (const how of ENDS) {
       await restart(stage, how);

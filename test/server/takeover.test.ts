@@ -75,7 +75,14 @@ test("a wrong password refuses, and the session lives on without its connection 
     const first = await stage.connect();
     await done(create(first, "/e", "", 1));
     const { sessionId = 0n, password = null } = first.session ?? {};
-    for (const wrong of [new Uint8Array(16), new Uint8Array(0), null, (password ?? new Uint8Array(0)).slice(0, 15)]) {
+    for (
+      const wrong of [
+        new Uint8Array(16),
+        new Uint8Array(0),
+        null,
+        (password ?? new Uint8Array(0)).slice(0, 15),
+      ]
+    ) {
       const thief = await stage.open();
       const answer = await thief.handshake({ sessionId, password: wrong });
       assert.deepEqual([answer?.timeoutMs, answer?.sessionId], [0, 0n]);
