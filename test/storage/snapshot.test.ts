@@ -198,6 +198,31 @@ test("a snapshot of many pieces, taken while the tree changes, loads, and replay
   assert.equal(db.tree.digest, author.db.tree.digest);
 });
 
+test("an ACL list that came after the map was copied is known again after replay", async () => {
+  const { sim, machine } = machineOf();
+  const author = new Author();
+  author.payload({ kind: "create", path: "/a" });
+  author.payload({ kind: "create", path: "/b" });
+  author.payload({ kind: "setAcl", path: "/b", user: "old:x", version: 1 });
+  await sim.runUntil(machine.runtime.fs.mkdir(FOLDER));
+  const taking = snapshotterOf(machine).take(author.db);
+  const later = [
+    author.payload({ kind: "setAcl", path: "/a", user: "new:x", version: 1 }),
+    author.payload({ kind: "setAcl", path: "/b", user: "new:x", version: 2 }),
+  ];
+  const { name } = await sim.runUntil(taking);
+  const { db } = await load(sim, machine, name);
+  const aclOf = (path: string) => db.tree.acls.get(db.tree.aclId(db.tree.findPath(path)));
+  assert.deepEqual(aclOf("/a"), [], "its list was not in the map yet");
+  for (const payload of later) new Applier(db).apply(payload, 0, payload.length);
+  for (const path of ["/a", "/b"]) {
+    assert.deepEqual(aclOf(path), [{ perms: 31, scheme: "digest", id: "new:x" }]);
+  }
+  assert.equal(db.tree.digest, author.db.tree.digest);
+  const again = await take(sim, machine, db);
+  assert.deepEqual((await load(sim, machine, again.report.name)).db.tree.acls.size, 2);
+});
+
 test("a failed snapshot leaves the list as it was, and the next one works", async () => {
   for (let failAt = 1;; failAt++) {
     const { sim, machine } = machineOf(failAt);

@@ -15,6 +15,7 @@ import {
   DIGEST_VERSION,
   ErrorTxn,
   MultiTxn,
+  SetAclTxn,
   SetDataTxn,
   TxnDigest,
   TxnHeader,
@@ -89,6 +90,12 @@ export type Change =
     readonly data: Uint8Array | null;
     readonly version: number;
   }
+  | {
+    readonly kind: "setAcl";
+    readonly path: string;
+    readonly user: string;
+    readonly version: number;
+  }
   | { readonly kind: "multi"; readonly parts: readonly Change[] }
   | { readonly kind: "openSession"; readonly id: bigint; readonly timeoutMs: number }
   | { readonly kind: "closeSession"; readonly id: bigint; readonly paths: readonly string[] }
@@ -125,6 +132,16 @@ function bodyOf(
         bytes: encode(SetDataTxn, {
           path: change.path,
           data: change.data,
+          version: change.version,
+        }),
+      };
+    case "setAcl":
+      return {
+        type: Op.setAcl,
+        client: 0n,
+        bytes: encode(SetAclTxn, {
+          path: change.path,
+          acl: [{ perms: 31, id: { scheme: "digest", id: change.user } }],
           version: change.version,
         }),
       };
