@@ -17,9 +17,9 @@ import { freePort } from "../support/ports.ts";
 import { create, done } from "../support/requests.ts";
 import type { RuntimeName } from "../support/run/plan.ts";
 import { Inspection } from "./inspection.ts";
-import { KILLS, killAt, type KillMoment } from "./kill.ts";
+import { killAt, type KillMoment, KILLS } from "./kill.ts";
 import { Ledger } from "./ledger.ts";
-import { lastTail, plantTail } from "./log_tail.ts";
+import { dropSnapshots, lastTail, plantTail } from "./log_tail.ts";
 import { drawConfig, ServerUnderTest } from "./server.ts";
 import { Writer } from "./writer.ts";
 import { SHARED_FOLDER } from "./writes.ts";
@@ -40,9 +40,10 @@ export interface CampaignReport {
   readonly underWay: number;
   readonly survived: number;
   readonly kills: Readonly<Record<string, number>>;
-  readonly planted: Readonly<Record<string, number>>;
+  readonly tails: Readonly<Record<string, number>>;
   readonly seen: Readonly<Record<string, number>>;
   readonly sessions: number;
+  readonly snapshotsDropped: number;
 }
 
 const ROUNDS_PER_DIRECTORY_MAX = 8;
@@ -55,14 +56,27 @@ interface Totals {
   underWay: number;
   survived: number;
   sessions: number;
+  snapshotsDropped: number;
   readonly kills: Record<string, number>;
-  readonly planted: Record<string, number>;
+  readonly tails: Record<string, number>;
   readonly seen: Record<string, number>;
 }
 
 /** @throws {Error} with the seed, the round and what is wrong; the directory is then kept */
-export async function runCampaign(runtime: Runtime, options: CampaignOptions): Promise<CampaignReport> {
-  const totals: Totals = { acknowledged: 0, underWay: 0, survived: 0, sessions: 0, kills: {}, planted: {}, seen: {} };
+export async function runCampaign(
+  runtime: Runtime,
+  options: CampaignOptions,
+): Promise<CampaignReport> {
+  const totals: Totals = {
+    acknowledged: 0,
+    underWay: 0,
+    survived: 0,
+    sessions: 0,
+    snapshotsDropped: 0,
+    kills: {},
+    tails: {},
+    seen: {},
+  };
   const perDirectory = Math.min(ROUNDS_PER_DIRECTORY_MAX, Math.ceil(options.rounds / 2));
   let directories = 0;
   for (let done = 0; done < options.rounds; directories++) {
@@ -108,8 +122,14 @@ class DirectoryRun {
       this.#throwFaults(server);
     } catch (error) {
       if (server.seen.starts > 0) await server.process.kill();
-      const where = `${runtime}, seed ${seed}, round ${round + 1}, format ${this.#format}; directory kept: ${this.#work}`;
-      throw new Error(`${where}\n${error instanceof Error ? error.stack : error}\n--- server log\n${logEnd(server)}`);
+      const where = `${runtime}, seed ${seed}, round ${
+        round + 1
+      }, format ${this.#format}; directory kept: ${this.#work}`;
+      throw new Error(
+        `${where}\n${error instanceof Error ? error.stack : error}\n--- server log\n${
+          logEnd(server)
+        }`,
+      );
     }
     rmSync(this.#work, { recursive: true, force: true });
     this.#totals.acknowledged += this.#ledger.ackedInAll;
@@ -140,7 +160,9 @@ class DirectoryRun {
     await Promise.all(this.#writers.map((writer) => writer.ended()));
     const underWay = this.#writers.reduce((sum, writer) => sum + writer.underWay.length, 0);
     const acked = ledger.acks;
-    const planted = random.chance(2, 5) ? this.#plant(server) : "none";
+    const planted = this.#endOfLog(server);
+    const dropped = random.chance(1, 4) ? dropSnapshots(random, server.dataDir) : 0;
+    this.#totals.snapshotsDropped += dropped;
     await this.#killStarts(server);
     await server.start(drawConfig(random, random.chance(1, 2) ? this.#format : undefined));
     this.#throwFaults(server);
@@ -150,22 +172,32 @@ class DirectoryRun {
     this.#totals.underWay += underWay;
     this.#totals.survived += survived;
     this.#options.print(
-      `${this.#options.runtime} round ${round + 1}/${this.#options.rounds}: format ${this.#format}, ${moment}, ` +
+      `${this.#options.runtime} round ${
+        round + 1
+      }/${this.#options.rounds}: format ${this.#format}, ${moment}, ` +
         `${acked} acknowledged, ${underWay} under way of which ${survived} survived` +
-        (planted === "none" ? "" : `, tail: ${planted}`),
+        (planted === "none" ? "" : `, tail: ${planted}`) +
+        (dropped === 0 ? "" : `, ${dropped} snapshots removed`),
     );
   }
 
-  #plant(server: ServerUnderTest): string {
+  /** What the kill left, or, sometimes, what another would have left. */
+  #endOfLog(server: ServerUnderTest): string {
     const tail = lastTail(server.dataDir);
     if (tail === undefined) return "none";
     if (tail.lastZxid < this.#ledger.ackedMax) {
       this.#ledger.fault(
-        `the log ends at 0x${tail.lastZxid.toString(16)}, acknowledged is 0x${this.#ledger.ackedMax.toString(16)}`,
+        `the log ends at 0x${tail.lastZxid.toString(16)}, acknowledged is 0x${
+          this.#ledger.ackedMax.toString(16)
+        }`,
       );
     }
-    const planted = plantTail(this.#random, tail);
-    add(this.#totals.planted, planted, 1);
+    const planted = tail.isTorn
+      ? "torn by the kill"
+      : this.#random.chance(3, 5)
+      ? plantTail(this.#random, tail)
+      : "none";
+    add(this.#totals.tails, planted, 1);
     if (planted !== "none" && planted !== "zeros") server.expectsCut = planted;
     return planted;
   }
@@ -175,7 +207,11 @@ class DirectoryRun {
     if (this.#random.chance(1, 2)) return;
     for (let left = 1 + this.#random.below(3); left > 0; left--) {
       const afterMs = this.#random.below(Math.ceil(server.startMs * 1.2));
-      await server.startAndKill(drawConfig(this.#random, this.#format), afterMs, this.#random.chance(1, 2));
+      await server.startAndKill(
+        drawConfig(this.#random, this.#format),
+        afterMs,
+        this.#random.chance(1, 2),
+      );
     }
   }
 

@@ -64,33 +64,43 @@ async function isMissing(reply: Promise<Reply>): Promise<boolean> {
   return (await reply).err === Code.noNode;
 }
 
-type WireAcl = readonly { readonly perms: number; readonly id: { readonly scheme: string | null; readonly id: string | null } }[];
+type WireAcl = readonly {
+  readonly perms: number;
+  readonly id: { readonly scheme: string | null; readonly id: string | null };
+}[];
 
 function aclText(acl: WireAcl): string {
   return acl.map(({ perms, id }) => `${id.scheme}:${id.id}:${perms}`).join();
 }
 
-const ACL_TEXTS = ACLS.map((acl) => acl.map(({ perms, scheme, id }) => `${scheme}:${id}:${perms}`).join());
+const ACL_TEXTS = ACLS.map((acl) =>
+  acl.map(({ perms, scheme, id }) => `${scheme}:${id}:${perms}`).join()
+);
 
 /** The shared folder by data. @throws when two nodes have the same: a write took effect twice */
 export async function readShared(client: TestClient): Promise<Map<string, FoundShared>> {
   const shared = new Map<string, FoundShared>();
   for (const [path, { data, stat }] of await readBelow(client, SHARED_FOLDER)) {
     if (path === SHARED_FOLDER) continue;
-    if (shared.has(data)) throw new Error(`${path} and ${shared.get(data)?.path} are both of the write ${data}`);
+    if (shared.has(data)) {
+      throw new Error(`${path} and ${shared.get(data)?.path} are both of the write ${data}`);
+    }
     shared.set(data, { path, stat });
   }
   const byZxid = [...shared.values()].sort((a, b) => a.stat.czxid - b.stat.czxid);
   for (const [index, { path }] of byZxid.entries()) {
     const before = byZxid[index - 1];
-    if (before !== undefined && before.path >= path) throw new Error(`${path} was made after ${before.path}`);
+    if (before !== undefined && before.path >= path) {
+      throw new Error(`${path} was made after ${before.path}`);
+    }
   }
   return shared;
 }
 
 export async function topLevel(client: TestClient): Promise<string[]> {
   const { body } = await client.send(Op.getChildren, pathWatch("/"));
-  return (decode(records.GetChildrenResponse, body).children ?? []).map((name) => name ?? "").sort();
+  return (decode(records.GetChildrenResponse, body).children ?? []).map((name) => name ?? "")
+    .sort();
 }
 
 /** Differences between the model and what was found; at most `limit`. */

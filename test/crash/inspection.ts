@@ -4,7 +4,15 @@ import { Op } from "../../src/protocol/ops.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { TestClient } from "../support/client.ts";
 import { done } from "../support/requests.ts";
-import { adopt, differences, type FoundNode, type FoundShared, readBelow, readShared, topLevel } from "./found.ts";
+import {
+  adopt,
+  differences,
+  type FoundNode,
+  type FoundShared,
+  readBelow,
+  readShared,
+  topLevel,
+} from "./found.ts";
 import type { Ledger } from "./ledger.ts";
 import type { State } from "./model.ts";
 import { type ServerUnderTest, sleep } from "./server.ts";
@@ -46,7 +54,7 @@ export class Inspection {
     this.#random = random;
   }
 
-  /** Compares, then lets some sessions end. @returns how many writes that were under way were found */
+  /** Compares, then lets some sessions end. @returns how many requests are in the log that were not acknowledged */
   async run(): Promise<number> {
     const ledger = this.#ledger, server = this.#server;
     const lastZxid = await server.lastZxid();
@@ -64,8 +72,8 @@ export class Inspection {
     await this.#checkTop(client, shared);
     const found: WriterFound[] = [];
     for (const writer of this.#writers) found.push(await this.#match(client, writer, shared));
-    const survived = await this.#settle(found);
-    this.#checkCount(lastZxid - ledger.base, found);
+    await this.#settle(found);
+    const survived = this.#checkCount(lastZxid - ledger.base, found);
     for (const writer of this.#writers) await this.#endSession(client, writer);
     await this.#checkDigests();
     await done(client.send(Op.closeSession));
@@ -112,15 +120,16 @@ export class Inspection {
     if (matches.length > 0) return { writer, matches };
     throw new Error(
       `${writer.root}: ${writer.acked} acknowledged, ${writer.underWay.length} under way; no state between them is on ` +
-        `the disk\nagainst what was acknowledged:\n  ${fromAcked.join("\n  ")}\nagainst all that was sent:\n  ${
+        `the disk\nagainst what was acknowledged:\n  ${
+          fromAcked.join("\n  ")
+        }\nagainst all that was sent:\n  ${
           differences(state, found, shared, writer.names, 6).join("\n  ")
         }\nunder way first: ${JSON.stringify(writer.underWay.slice(0, 3)).slice(0, 1500)}`,
     );
   }
 
   /** A close without ephemerals leaves nothing but a session that is gone: that decides between matches. */
-  async #settle(found: readonly WriterFound[]): Promise<number> {
-    let survived = 0;
+  async #settle(found: readonly WriterFound[]): Promise<void> {
     for (const { writer, matches } of found) {
       const { session } = writer;
       let fitting = matches;
@@ -128,17 +137,22 @@ export class Inspection {
         const isAlive = await this.#isAlive(session.sessionId, session.password);
         fitting = matches.filter(({ state }) => isAlive === (state.session !== 0n));
         if (fitting.length === 0) {
-          throw new Error(`${writer.root}: its session ${hex(session.sessionId)} is ${isAlive ? "alive" : "gone"}`);
+          throw new Error(
+            `${writer.root}: its session ${hex(session.sessionId)} is ${
+              isAlive ? "alive" : "gone"
+            }`,
+          );
         }
       }
-      const last = fitting.at(-1) as Match;
-      survived += last.count;
-      writer.resume(last.state);
+      writer.resume((fitting.at(-1) as Match).state);
     }
-    return survived;
   }
 
-  async #isAlive(sessionId: bigint, password: Uint8Array, timeoutMs = SESSION_MS): Promise<boolean> {
+  async #isAlive(
+    sessionId: bigint,
+    password: Uint8Array,
+    timeoutMs = SESSION_MS,
+  ): Promise<boolean> {
     const client = await TestClient.open(this.#runtime, this.#server.port);
     const answer = await client.handshake({ sessionId, password, timeoutMs });
     client.cut();
@@ -146,15 +160,19 @@ export class Inspection {
     return answer?.sessionId === sessionId;
   }
 
-  /** Each request that was sequenced took one zxid, and nothing else did. */
-  #checkCount(txns: number, found: readonly WriterFound[]): void {
+  /** Each request that was sequenced took one zxid, and nothing else did. @returns those that were not acknowledged */
+  #checkCount(txns: number, found: readonly WriterFound[]): number {
     const ledger = this.#ledger;
+    const acked = ledger.sessionsOpened + ledger.acks;
     let min = ledger.sessionsOpened, max = ledger.connects + ledger.unknownSessions;
     for (const { writer, matches } of found) {
       min += writer.acked + (matches[0]?.count ?? 0);
       max += writer.acked + (matches.at(-1)?.count ?? 0);
     }
-    if (txns < min || txns > max) ledger.fault(`${txns} txns were recovered, due are ${min} to ${max}`);
+    if (txns < min || txns > max) {
+      ledger.fault(`${txns} txns were recovered, due are ${min} to ${max}`);
+    }
+    return txns - acked;
   }
 
   /** One in four is closed by a client, one in four expires: its ephemerals go, those of others stay. */
@@ -186,12 +204,15 @@ export class Inspection {
     patienceMs: number,
   ): Promise<Map<string, FoundNode>> {
     const untilMs = performance.now() + patienceMs;
-    const isGone = async (): Promise<boolean> => !(await this.#server.word("dump")).includes(
-      hex(writer.session?.sessionId ?? 0n),
-    );
+    const isGone = async (): Promise<boolean> =>
+      !(await this.#server.word("dump")).includes(
+        hex(writer.session?.sessionId ?? 0n),
+      );
     while (patienceMs > 0 && performance.now() < untilMs && !await isGone()) await sleep(20);
     const found = await readBelow(admin, writer.root);
-    const shared = new Map([...await readShared(admin)].filter(([data]) => data.startsWith(`${writer.root}#`)));
+    const shared = new Map(
+      [...await readShared(admin)].filter(([data]) => data.startsWith(`${writer.root}#`)),
+    );
     const wrong = differences(wanted, found, shared, writer.names, 6);
     if (wrong.length === 0) return found;
     throw new Error(`${writer.root}: its session ended, and\n  ${wrong.join("\n  ")}`);

@@ -12,7 +12,12 @@ test("killed at random moments under writes, a server has every acknowledged wri
   const runtime = await hostRuntime();
   const seed = runtime.random.uint32();
   console.log(`seed ${seed}`);
-  const options = { runtime: runtime.name as RuntimeName, rounds: ROUNDS, seed, print: console.log };
+  const options = {
+    runtime: runtime.name as RuntimeName,
+    rounds: ROUNDS,
+    seed,
+    print: console.log,
+  };
   const report = await runCampaign(runtime, options);
   assert.equal(report.rounds, ROUNDS);
   assert.ok(report.acknowledged > 0, "writes were acknowledged between the kills");

@@ -79,7 +79,9 @@ export class Ledger {
 
   /** What the disk holds is also given, acknowledged or not. */
   foundNames(paths: Iterable<string>): void {
-    for (const path of paths) this.#highestName = Math.max(this.#highestName, Number(path.slice(-10)));
+    for (const path of paths) {
+      this.#highestName = Math.max(this.#highestName, Number(path.slice(-10)));
+    }
     this.#highestBefore = this.#highestName;
   }
 }

@@ -1,5 +1,8 @@
-/** The last log of a killed server: walked without the server's reader, and given the tails that crashes leave. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+/**
+ * Files of a killed server: its last log, walked without the server's reader and given the tails that crashes leave, and
+ * its snapshots, of which the newest may go.
+ */
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Prng } from "../../src/base/random.ts";
 import { viewOf, Writer } from "../../src/jute/writer.ts";
@@ -39,7 +42,9 @@ export function lastTail(dataDir: string): Tail | undefined {
   let end = HEADER_BYTES, last = -1;
   for (let at = HEADER_BYTES; at + ENTRY_EXTRA_BYTES < bytes.length;) {
     const next = at + ENTRY_EXTRA_BYTES + view.getInt32(at + 8);
-    if (next <= at + ENTRY_EXTRA_BYTES || next > bytes.length || bytes[next - 1] !== END_BYTE) break;
+    if (next <= at + ENTRY_EXTRA_BYTES || next > bytes.length || bytes[next - 1] !== END_BYTE) {
+      break;
+    }
     const isLastOfGroup = format === 2 || view.getUint32(at) === 1;
     if (isLastOfGroup) {
       end = next;
@@ -59,22 +64,57 @@ export function lastTail(dataDir: string): Tail | undefined {
   };
 }
 
-export type Planted = "part of an entry" | "part of a group" | "group with a hole" | "garbage" | "zeros" | "unborn log" | "none";
+/** Removes newest snapshots, never the oldest: more logs are replayed then, to the same end. @returns how many */
+export function dropSnapshots(random: Prng, dataDir: string): number {
+  const folder = join(dataDir, "version-2");
+  const zxidOf = (name: string): number => Number.parseInt(name.split(".")[1] as string, 16);
+  const names = readdirSync(folder).filter((file) =>
+    file.startsWith("snapshot.") && !file.endsWith(".tmp")
+  )
+    .sort((a, b) => zxidOf(b) - zxidOf(a));
+  const count = names.length < 2 ? 0 : 1 + random.below(names.length - 1);
+  for (const name of names.slice(0, count)) rmSync(join(folder, name));
+  return count;
+}
+
+export type Planted =
+  | "part of an entry"
+  | "part of a group"
+  | "group with a hole"
+  | "garbage"
+  | "zeros"
+  | "unborn log";
 
 /**
  * Leaves behind the last entry what never became durable. Everything acknowledged lies before it, so it must be cut, with
  * a warning, or (zeros, a log without entries) passed over.
+ * @param tail not torn
  */
 export function plantTail(random: Prng, tail: Tail): Planted {
-  if (tail.isTorn) return "none";
   const kinds: readonly Planted[] = tail.format === 2
     ? ["part of an entry", "part of an entry", "zeros", "unborn log"]
-    : ["part of an entry", "part of a group", "group with a hole", "garbage", "zeros", "unborn log"];
+    : [
+      "part of an entry",
+      "part of a group",
+      "part of a group",
+      "group with a hole",
+      "garbage",
+      "zeros",
+      "unborn log",
+    ];
   const kind = kinds[random.below(kinds.length)] as Planted;
   if (kind === "unborn log") {
     const name = `log.${(tail.lastZxid + 1).toString(16)}`;
-    const header = concat(new Uint8Array(readFileSync(tail.path).subarray(0, HEADER_BYTES)), new Uint8Array(4096));
-    const length = [0, random.below(HEADER_BYTES), HEADER_BYTES, header.length][random.below(4)] as number;
+    const header = concat(
+      new Uint8Array(readFileSync(tail.path).subarray(0, HEADER_BYTES)),
+      new Uint8Array(4096),
+    );
+    const length = [
+      0,
+      random.below(HEADER_BYTES),
+      HEADER_BYTES,
+      header.length,
+    ][random.below(4)] as number;
     writeFileSync(join(tail.path, "..", name), header.subarray(0, length));
     return kind;
   }
@@ -90,7 +130,11 @@ function bytesOf(kind: Planted, random: Prng, tail: Tail): Uint8Array {
     random.fill(bytes);
     return bytes;
   }
-  const group = sealedGroup(tail, kind === "part of an entry" ? 1 : 2 + random.below(4), 1 + random.below(9000));
+  const group = sealedGroup(
+    tail,
+    kind === "part of an entry" ? 1 : 2 + random.below(4),
+    1 + random.below(9000),
+  );
   const at = random.below(group.length);
   if (kind !== "group with a hole") return group.subarray(0, Math.max(at, 1));
   // From here over at least one checksum and one end byte.
@@ -108,7 +152,13 @@ function sealedGroup(tail: Tail, entries: number, dataBytes: number): Uint8Array
     TxnHeader.write(w, { clientId: 0n, cxid: 1, zxid, time: 1, type: Op.create });
     const acl = [{ perms: 31, id: { scheme: "world", id: "anyone" } }];
     const data = new Uint8Array(dataBytes).fill(0x61);
-    CreateTxn.write(w, { path: `/phantom${index}`, data, acl, ephemeral: false, parentCVersion: -1 });
+    CreateTxn.write(w, {
+      path: `/phantom${index}`,
+      data,
+      acl,
+      ephemeral: false,
+      parentCVersion: -1,
+    });
     w.patchInt32(8, w.pos - 12);
     w.raw(new Uint8Array(1));
     const bytes = w.written();

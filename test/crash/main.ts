@@ -26,9 +26,13 @@ async function main(): Promise<boolean> {
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const rounds = Number(values.rounds), seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
+  const rounds = Number(values.rounds),
+    seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
   const runtimes = RUNTIMES.filter((name) => values.runtime === "all" || values.runtime === name);
-  if (values.help || !Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed) || runtimes.length === 0) {
+  if (
+    values.help || !Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed) ||
+    runtimes.length === 0
+  ) {
     console.log(USAGE);
     return values.help;
   }
@@ -48,9 +52,14 @@ async function runOne(runtime: RuntimeName, rounds: number, seed: number): Promi
   const beganMs = performance.now();
   const seconds = (): string => ((performance.now() - beganMs) / 1000).toFixed(1);
   try {
-    const report = await runCampaign(await hostRuntime(), { runtime, rounds, seed, print: console.log });
-    const { kills, planted, seen, ...sums } = report;
-    console.log(JSON.stringify({ kills, planted, seen }));
+    const report = await runCampaign(await hostRuntime(), {
+      runtime,
+      rounds,
+      seed,
+      print: console.log,
+    });
+    const { kills, tails, seen, ...sums } = report;
+    console.log(JSON.stringify({ kills, tails, seen }));
     return `ok     ${runtime.padEnd(4)} ${JSON.stringify(sums)} in ${seconds()} s`;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

@@ -6,14 +6,30 @@ import { Code } from "../../src/protocol/codes.ts";
 import { CreateMode } from "../../src/protocol/ops.ts";
 
 export type Part =
-  | { readonly kind: "create"; readonly path: string; readonly data: string; readonly mode: number; readonly acl: number }
+  | {
+    readonly kind: "create";
+    readonly path: string;
+    readonly data: string;
+    readonly mode: number;
+    readonly acl: number;
+  }
   | { readonly kind: "delete"; readonly path: string; readonly version: number }
-  | { readonly kind: "setData"; readonly path: string; readonly data: string; readonly version: number }
+  | {
+    readonly kind: "setData";
+    readonly path: string;
+    readonly data: string;
+    readonly version: number;
+  }
   | { readonly kind: "check"; readonly path: string; readonly version: number };
 
 export type Write =
   | Part
-  | { readonly kind: "setAcl"; readonly path: string; readonly acl: number; readonly version: number }
+  | {
+    readonly kind: "setAcl";
+    readonly path: string;
+    readonly acl: number;
+    readonly version: number;
+  }
   | { readonly kind: "multi"; readonly parts: readonly Part[] }
   /** A sequential node in the folder that all writers share; known by its data. */
   | { readonly kind: "share"; readonly data: string; readonly mode: number }
@@ -60,7 +76,9 @@ export class State {
   }
 
   clone(): State {
-    const nodes = new Map([...this.nodes].map(([path, node]) => [path, { ...node, kids: new Set(node.kids) }]));
+    const nodes = new Map(
+      [...this.nodes].map(([path, node]) => [path, { ...node, kids: new Set(node.kids) }]),
+    );
     return new State(nodes, new Map(this.shared), this.session);
   }
 
@@ -72,13 +90,18 @@ export class State {
       case "setAcl": {
         const node = this.nodes.get(write.path);
         if (node === undefined) return { err: Code.noNode };
-        if (write.version !== -1 && write.version !== node.aversion) return { err: Code.badVersion };
+        if (write.version !== -1 && write.version !== node.aversion) {
+          return { err: Code.badVersion };
+        }
         node.acl = write.acl;
         node.aversion++;
         return { err: Code.ok };
       }
       case "share":
-        this.shared.set(write.data, write.mode === CreateMode.ephemeralSequential ? this.session : 0n);
+        this.shared.set(
+          write.data,
+          write.mode === CreateMode.ephemeralSequential ? this.session : 0n,
+        );
         return { err: Code.ok };
       case "unshare":
         this.shared.delete(write.data);
@@ -92,7 +115,9 @@ export class State {
   }
 
   #part(part: Part, zxid: number | undefined): Outcome {
-    if (part.kind === "create") return this.#create(part.path, part.data, part.mode, part.acl, zxid);
+    if (part.kind === "create") {
+      return this.#create(part.path, part.data, part.mode, part.acl, zxid);
+    }
     const node = this.nodes.get(part.path);
     if (node === undefined) return { err: Code.noNode };
     if (part.version !== -1 && part.version !== node.version) return { err: Code.badVersion };
@@ -108,17 +133,34 @@ export class State {
     return { err: Code.ok };
   }
 
-  #create(asked: string, data: string, mode: number, acl: number, zxid: number | undefined): Outcome {
+  #create(
+    asked: string,
+    data: string,
+    mode: number,
+    acl: number,
+    zxid: number | undefined,
+  ): Outcome {
     const parent = this.nodes.get(parentOf(asked));
     if (parent === undefined && parentOf(asked) !== "/") return { err: Code.noNode };
-    const isSequential = mode === CreateMode.persistentSequential || mode === CreateMode.ephemeralSequential;
+    const isSequential = mode === CreateMode.persistentSequential ||
+      mode === CreateMode.ephemeralSequential;
     const path = isSequential ? asked + String(parent?.creates).padStart(10, "0") : asked;
     if (this.nodes.has(path)) return { err: Code.nodeExists };
     if (parent !== undefined && parent.owner !== 0n) return { err: Code.noChildrenForEphemerals };
     const isEphemeral = mode === CreateMode.ephemeral || mode === CreateMode.ephemeralSequential;
     this.nodes.set(path, {
-      data, acl, version: 0, aversion: 0, creates: 0, owner: isEphemeral ? this.session : 0n, kids: new Set(),
-      czxid: zxid, mzxid: zxid, pzxid: zxid, ctime: undefined, mtime: undefined,
+      data,
+      acl,
+      version: 0,
+      aversion: 0,
+      creates: 0,
+      owner: isEphemeral ? this.session : 0n,
+      kids: new Set(),
+      czxid: zxid,
+      mzxid: zxid,
+      pzxid: zxid,
+      ctime: undefined,
+      mtime: undefined,
     });
     if (parent !== undefined) {
       parent.creates++;

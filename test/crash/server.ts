@@ -3,12 +3,19 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import type { Prng } from "../../src/base/random.ts";
-import { fourLetterWord, type ServerProcess, startProcess, untilServing } from "../support/child.ts";
+import {
+  fourLetterWord,
+  type ServerProcess,
+  startProcess,
+  untilServing,
+} from "../support/child.ts";
 import { projectRoot } from "../support/root.ts";
 import type { RuntimeName } from "../support/run/plan.ts";
 
 /** The command of the server on a runtime. MENAGERIE_NODE, MENAGERIE_DENO and MENAGERIE_BUN name the executables. */
-export function commandOf(runtime: RuntimeName): readonly [command: string, args: readonly string[]] {
+export function commandOf(
+  runtime: RuntimeName,
+): readonly [command: string, args: readonly string[]] {
   const root = projectRoot();
   switch (runtime) {
     case "node":
@@ -30,7 +37,9 @@ function executable(runtime: RuntimeName): string {
     ...(process.env["PATH"] ?? "").split(delimiter),
   ];
   const found = folders.map((folder) => join(folder, runtime)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`no ${runtime} here; set MENAGERIE_${runtime.toUpperCase()}`);
+  if (found === undefined) {
+    throw new Error(`no ${runtime} here; set MENAGERIE_${runtime.toUpperCase()}`);
+  }
   return found;
 }
 
@@ -84,7 +93,11 @@ export class ServerUnderTest {
 
   #spawn(config: readonly string[]): ServerProcess {
     const file = join(this.#work, "zoo.cfg");
-    const own = [`dataDir=${this.dataDir}`, `clientPort=${this.port}`, "clientPortAddress=127.0.0.1"];
+    const own = [
+      `dataDir=${this.dataDir}`,
+      `clientPort=${this.port}`,
+      "clientPortAddress=127.0.0.1",
+    ];
     writeFileSync(file, [...own, ...config].join("\n") + "\n");
     const [command, args] = commandOf(this.#runtime);
     this.seen.starts++;
@@ -98,6 +111,10 @@ export class ServerUnderTest {
     await untilServing(this.#spawn(config), this.port, `the server with ${config.join(" ")}`);
     this.startMs = performance.now() - beganMs;
     if (this.expectsCut === undefined) return;
+    const untilMs = performance.now() + LOG_PATIENCE_MS; // lines are shown a little after it serves
+    while (!this.process.log().includes("Serving clients") && performance.now() < untilMs) {
+      await sleep(5);
+    }
     if (!WARNED.test(this.process.log())) {
       this.faults.push(`no warning of the tail that was planted: ${this.expectsCut}`);
     }
@@ -123,14 +140,17 @@ export class ServerUnderTest {
   /** It may have ended cleanly already. */
   async killIfRunning(): Promise<void> {
     const ended = await this.process.kill();
-    if (ended !== "SIGKILL" && ended !== 0) this.faults.push(`the server ended by itself: ${ended}`);
+    if (ended !== "SIGKILL" && ended !== 0) {
+      this.faults.push(`the server ended by itself: ${ended}`);
+    }
     this.readLog();
   }
 
   /** Resolves when a file whose name matches is made in the data directory, or when time is over. */
   async fileAppears(name: RegExp, timeoutMs: number): Promise<void> {
     const folder = join(this.dataDir, "version-2");
-    const list = (): string[] => existsSync(folder) ? readdirSync(folder).filter((file) => name.test(file)) : [];
+    const list = (): string[] =>
+      existsSync(folder) ? readdirSync(folder).filter((file) => name.test(file)) : [];
     const before = new Set(list());
     const untilMs = performance.now() + timeoutMs;
     while (performance.now() < untilMs && list().every((file) => before.has(file))) await sleep(1);
@@ -168,6 +188,7 @@ export class ServerUnderTest {
   }
 }
 
+const LOG_PATIENCE_MS = 10_000;
 const WARNED = /ends torn, as after a crash|holds no entry that became durable/;
 const FORBIDDEN = new RegExp(
   [

@@ -49,11 +49,12 @@ export class Writer {
 
   /** The server is gone: waits for what still came from it. */
   async ended(): Promise<void> {
-    for (let opening: Promise<void> | undefined; opening !== this.#opening;) {
+    let opening: Promise<void>;
+    do {
       opening = this.#opening;
       await opening;
       await this.#client?.gone;
-    }
+    } while (opening !== this.#opening); // a session that was closed was followed by another
     this.#client = undefined;
   }
 
@@ -79,7 +80,9 @@ export class Writer {
     const answer = await client.handshake({
       timeoutMs: SESSION_MS,
       lastZxidSeen: this.#lastZxid,
-      ...(session === undefined ? {} : { sessionId: session.sessionId, password: session.password }),
+      ...(session === undefined
+        ? {}
+        : { sessionId: session.sessionId, password: session.password }),
     });
     if (answer === undefined) return;
     if (session === undefined) {
@@ -87,7 +90,9 @@ export class Writer {
       this.session = answer;
       this.confirmed.session = this.#ahead.session = answer.sessionId;
     } else if (answer.sessionId !== session.sessionId) {
-      return ledger.fault(`${this.root}: the living session 0x${session.sessionId.toString(16)} was refused`);
+      return ledger.fault(
+        `${this.root}: the living session 0x${session.sessionId.toString(16)} was refused`,
+      );
     }
     this.#pump(client, runtime, port);
   }
@@ -106,15 +111,18 @@ export class Writer {
       frames.push(requestFrame(xid, type, body));
       client.expect(xid).then((reply) => {
         this.#onReply(write, reply);
-        if (write.kind === "close") this.#opening = client.gone.then(() => this.#open(runtime, port));
-        else if (this.underWay.length <= this.#window >> 1) this.#pump(client, runtime, port);
+        if (write.kind === "close") {
+          this.#opening = client.gone.then(() => this.#open(runtime, port));
+        } else if (this.underWay.length <= this.#window >> 1) this.#pump(client, runtime, port);
       }, (error: unknown) => this.#onLost(error));
     }
     if (frames.length > 0) client.raw(concat(...frames));
   }
 
   #onLost(error: unknown): void {
-    if (error instanceof Error && error.message.startsWith("reply to xid")) this.#ledger.fault(error.message);
+    if (error instanceof Error && error.message.startsWith("reply to xid")) {
+      this.#ledger.fault(error.message);
+    }
   }
 
   #onReply(write: Write, reply: Reply): void {
@@ -129,7 +137,9 @@ export class Writer {
     const wrong = this.#compare(write, outcome, reply);
     if (wrong !== undefined) {
       ledger.fault(
-        `${this.root} (session 0x${session.toString(16)}) ${JSON.stringify(write).slice(0, 300)}: ${wrong}`,
+        `${this.root} (session 0x${session.toString(16)}) ${
+          JSON.stringify(write).slice(0, 300)
+        }: ${wrong}`,
       );
     }
     ledger.onAck();
@@ -152,7 +162,9 @@ export class Writer {
     }
     if (write.kind !== "multi") return undefined;
     const first = MultiHeader.read(r);
-    if (outcome.parts === undefined) return first.type === -1 ? `failed with ${first.err}` : undefined;
+    if (outcome.parts === undefined) {
+      return first.type === -1 ? `failed with ${first.err}` : undefined;
+    }
     for (const [index, wanted] of outcome.parts.entries()) {
       const { err } = index === 0 ? first : MultiHeader.read(r);
       if (err !== wanted) return `part ${index} answered ${err} where ${wanted} was due`;

@@ -3,7 +3,13 @@ import { utf8Encode } from "../../src/base/host.ts";
 import type { Prng } from "../../src/base/random.ts";
 import { type Acl, OPEN_ACL } from "../../src/protocol/acl.ts";
 import { CreateMode, Op } from "../../src/protocol/ops.ts";
-import { createBody, multiBody, pathVersion, setAclBody, setDataBody } from "../support/requests.ts";
+import {
+  createBody,
+  multiBody,
+  pathVersion,
+  setAclBody,
+  setDataBody,
+} from "../support/requests.ts";
 import type { Part, State, Write } from "./model.ts";
 
 /** Each lets anyone do everything, so that no write depends on them. */
@@ -13,7 +19,11 @@ export const ACLS: readonly (readonly Acl[])[] = [
   [...OPEN_ACL, { perms: 1, scheme: "digest", id: "reader:x1Nq/Y1ZbnSWTDxHkWbBM8rxqQw=" }],
 ];
 export const SHARED_FOLDER = "/seq";
-const NODES_MAX = 70;
+/** Small trees change everywhere between two kills; larger ones change while a snapshot walks over them. */
+const NODES_MAX: readonly number[] = [20, 70, 300];
+/** Data this long, so that a kill cuts a write of the log in the middle; of a thousand writes so many have it. */
+const LONG_BYTES_MAX = 400_000;
+const LONG_PER_MILLE: readonly number[] = [0, 2, 2, 150];
 const SHARED_MAX = 12;
 const CHILDREN_DEPTH_MAX = 4;
 
@@ -29,11 +39,16 @@ const CREATE_MODES: readonly number[] = [
 export class WriteSource {
   readonly #random: Prng;
   readonly #root: string;
+  readonly #nodesMax: number;
+  readonly #longPerMille: number;
   #count = 0;
 
   constructor(random: Prng, root: string) {
     this.#random = random;
     this.#root = root;
+    this.#longPerMille = LONG_PER_MILLE[random.below(LONG_PER_MILLE.length)] as number;
+    const isHeavy = this.#longPerMille > 2;
+    this.#nodesMax = isHeavy ? 20 : NODES_MAX[random.below(NODES_MAX.length)] as number;
   }
 
   /**
@@ -42,7 +57,13 @@ export class WriteSource {
    */
   next(ahead: State, names: ReadonlyMap<string, string>): Write {
     if (!ahead.nodes.has(this.#root)) {
-      return { kind: "create", path: this.#root, data: this.#data(), mode: CreateMode.persistent, acl: 0 };
+      return {
+        kind: "create",
+        path: this.#root,
+        data: this.#data(),
+        mode: CreateMode.persistent,
+        acl: 0,
+      };
     }
     const draw = this.#random.below(100);
     if (draw < 12) return this.#multi(ahead);
@@ -62,13 +83,15 @@ export class WriteSource {
       }
     }
     if (ahead.shared.size >= 2 * SHARED_MAX) return this.#part(ahead); // their names are on their way
-    const mode = this.#random.chance(1, 3) ? CreateMode.ephemeralSequential : CreateMode.persistentSequential;
+    const mode = this.#random.chance(1, 3)
+      ? CreateMode.ephemeralSequential
+      : CreateMode.persistentSequential;
     return { kind: "share", data: this.#tag(), mode };
   }
 
   #part(ahead: State): Part {
     const draw = this.#random.below(100);
-    const isFull = ahead.nodes.size > NODES_MAX;
+    const isFull = ahead.nodes.size > this.#nodesMax;
     if (draw < (isFull ? 5 : 40)) return this.#create(ahead);
     const path = this.#any(ahead);
     const version = this.#version(ahead.nodes.get(path)?.version);
@@ -81,7 +104,8 @@ export class WriteSource {
     const isDeep = parent.split("/").length > CHILDREN_DEPTH_MAX;
     const mode = CREATE_MODES[this.#random.below(CREATE_MODES.length)] as number;
     const path = `${isDeep ? this.#root : parent}/n${this.#random.below(30)}`;
-    const isSequential = mode === CreateMode.persistentSequential || mode === CreateMode.ephemeralSequential;
+    const isSequential = mode === CreateMode.persistentSequential ||
+      mode === CreateMode.ephemeralSequential;
     return {
       kind: "create",
       path: isSequential ? `${path}-` : path,
@@ -122,12 +146,12 @@ export class WriteSource {
     return `${this.#root}#${this.#count++}|`;
   }
 
-  /** Mostly short; some long enough that a write of the log is cut in the middle. */
   #data(): string {
     const draw = this.#random.below(1000);
     if (draw < 20) return "";
     const tag = this.#tag();
-    const bytesMax = draw < 800 ? 60 : draw < 980 ? 2_000 : draw < 998 ? 20_000 : 400_000;
+    const isLong = draw >= 1000 - this.#longPerMille;
+    const bytesMax = isLong ? LONG_BYTES_MAX : draw < 800 ? 60 : draw < 980 ? 2_000 : 20_000;
     return tag.repeat(1 + Math.floor(this.#random.below(bytesMax) / tag.length));
   }
 }
