@@ -101,15 +101,16 @@ export type Change =
   | { readonly kind: "closeSession"; readonly id: bigint; readonly paths: readonly string[] }
   | { readonly kind: "error"; readonly code: number };
 
+function encode<T>(schema: Schema<T>, value: T): Uint8Array {
+  const w = new Writer(256);
+  schema.write(w, value);
+  return w.written().slice();
+}
+
 function bodyOf(
   change: Change,
   cversionOf: (path: string) => number,
 ): { type: number; client: bigint; bytes: Uint8Array } {
-  const encode = <T>(schema: Schema<T>, value: T): Uint8Array => {
-    const w = new Writer(256);
-    schema.write(w, value);
-    return w.written().slice();
-  };
   switch (change.kind) {
     case "create":
       return {
