@@ -22,3 +22,10 @@ export const OUTPUT_HARD_BYTES_MAX = 320 * 1024 * 1024;
 export const IDENTITIES_MAX = 1024;
 /** Data in the answer to one multiRead: its parts may name a large node as often as they fit the request. */
 export const MULTI_READ_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * A txn may grow beyond its request (names get numbers, auth entries the caller's ids) up to here; recovery reads entries
+ * of four times that (storage/limits.ts), so that what was acknowledged is always read again.
+ */
+export const TXN_BYTES_MAX = 64 * 1024 * 1024;
+/** One expanded ACL list: its entries' ids. */
+export const ACL_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,4 +1,5 @@
 /** multi: all or nothing, one zxid and one time (client-protocol §3.6, storage-format §5.3). */
+import { TXN_BYTES_MAX } from "../base/limits.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
 import { Code } from "../protocol/codes.ts";
@@ -39,10 +40,13 @@ export function prepareMulti(
   }
   const { overlay } = preparer;
   overlay.begin();
+  const startAt = w.pos;
   w.int32(parts.length);
   let err: number = Code.ok;
   for (const part of parts) {
     const partAt = w.pos;
+    if (partAt - startAt > TXN_BYTES_MAX) txn.txnType = Op.error;
+    if (txn.txnType === Op.error) break;
     w.int32(part.type);
     const lengthAt = w.pos;
     w.int32(0);
@@ -57,13 +61,13 @@ export function prepareMulti(
     } else writeFailure(w, partAt, Code.runtimeInconsistency);
   }
   txn.crc = -1;
-  if (err === Code.ok) overlay.commit();
+  if (err === Code.ok && txn.txnType === Op.multi) overlay.commit();
   else {
     overlay.rollback();
     txn.changes.length = 0;
     preparer.releaseAcls(txn);
   }
-  return Code.ok;
+  return txn.txnType === Op.error ? Code.marshallingError : Code.ok;
 }
 
 function writeFailure(w: Writer, at: number, err: number): void {

@@ -4,6 +4,7 @@
  * become error txns, so that every write has its zxid.
  */
 import type { Codec } from "../../wasm/codec.ts";
+import { TXN_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
@@ -284,13 +285,20 @@ export class Preparer {
 
   #closeSession(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
     const paths = this.overlay.ephemeralsOf(request.sessionId);
-    w.int32(paths.length);
+    const startAt = w.pos;
+    w.int32(0);
+    let listed = 0;
     for (const path of paths) {
-      w.ustring(path);
+      // The applying stage takes all that the session has: a list cut short costs nothing.
+      if (w.pos - startAt < TXN_BYTES_MAX) {
+        w.ustring(path);
+        listed++;
+      }
       const node = this.overlay.find(path);
       const parent = this.overlay.find(parentOf(path));
       if (node !== undefined && parent !== undefined) this.#remove(parent, node, txn);
     }
+    w.patchInt32(startAt, listed);
     return Code.ok;
   }
 

@@ -3,6 +3,7 @@
  * tells (client-protocol §2.9, §7.3 to §7.6). Built in: world, auth, ip, digest, super; ensemble on wish. Others
  * (sasl, x509) are not loaded: their entries are refused, their packets fail.
  */
+import { ACL_BYTES_MAX } from "../../base/limits.ts";
 import { utf8Decode } from "../../base/host.ts";
 import type { Acl, Identity } from "../../protocol/acl.ts";
 import type { Hash, HashName } from "../../runtime.ts";
@@ -31,6 +32,8 @@ export interface RequestedAcl {
   readonly id: { readonly scheme: string | null; readonly id: string | null } | null;
 }
 
+/** Permissions, lengths and scheme. */
+const ACL_ENTRY_BYTES = 24;
 const FAILED: AuthOutcome = { ok: false, reply: true };
 const NOTHING_NEW: AuthOutcome = { ok: true, identities: [] };
 
@@ -107,6 +110,7 @@ export class AuthSchemes {
     if (requested === null || requested.length === 0) return "invalidAcl";
     const resolved: Acl[] = [];
     const seen = new Set<string>();
+    let bytes = 0;
     for (const entry of requested) {
       const scheme = entry?.id?.scheme ?? null;
       if (entry === null || entry.id === null || scheme === null) return "invalidAcl";
@@ -118,6 +122,8 @@ export class AuthSchemes {
         const own = identities.filter((identity) => this.countsForAuth(identity));
         if (own.length === 0) return "invalidAcl";
         for (const identity of own) {
+          bytes += ACL_ENTRY_BYTES + identity.id.length * 3;
+          if (bytes > ACL_BYTES_MAX) return "invalidAcl";
           resolved.push({ perms, scheme: identity.scheme, id: identity.id });
         }
       } else if (id === null) {
