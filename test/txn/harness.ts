@@ -69,8 +69,11 @@ export class Harness {
     const w = new Writer(16);
     w.int64(-1n); // what lies before an entry in a region is others'
     const start = w.pos, txn = newPreparedTxn();
+    const sessionId = caller.session ?? 1n;
     const request = {
-      sessionId: caller.session ?? 1n,
+      sessionId,
+      sessionHi: Number(BigInt.asIntN(32, sessionId >> 32n)),
+      sessionLo: Number(BigInt.asIntN(32, sessionId)),
       cxid: 7,
       type,
       identities: caller.identities ?? [],
