@@ -110,7 +110,7 @@ export class FourLetterWords implements FourLetterCommands {
   }
 
   #clients(): string {
-    return lines("Clients:", ...[...this.#view.connections()].map(brief), "");
+    return linesOf(["Clients:", ...[...this.#view.connections()].map(brief), ""]);
   }
 
   #mntr(): string {
@@ -172,7 +172,7 @@ export class FourLetterWords implements FourLetterCommands {
   }
 
   #cons(): string {
-    return lines(...[...this.#view.connections()].map(detailed), "");
+    return linesOf([...[...this.#view.connections()].map(detailed), ""]);
   }
 
   #crst(): string {
@@ -198,7 +198,7 @@ export class FourLetterWords implements FourLetterCommands {
         `ip: ${javaAddress(remote)} sessionId: ${hex64(sessionId)}`
       ),
     }));
-    return lines(
+    return linesOf([
       "SessionTracker dump:",
       ...this.#expirySets("Session", sessions),
       "ephemeral nodes dump:",
@@ -206,7 +206,7 @@ export class FourLetterWords implements FourLetterCommands {
       ...owners.flatMap(([id, paths]) => [`${hex64(id)}:`, ...paths.map((path) => `\t${path}`)]),
       "Connections dump:",
       ...this.#expirySets("Connections", connections),
-    );
+    ]);
   }
 
   #expirySets(
@@ -227,7 +227,7 @@ export class FourLetterWords implements FourLetterCommands {
 
   #envi(): string {
     const entries = environment(this.#runtime, this.#version);
-    return lines("Environment:", ...entries.map(([name, value]) => `${name}=${value}`));
+    return linesOf(["Environment:", ...entries.map(([name, value]) => `${name}=${value}`)]);
   }
 
   #wchs(): string {
@@ -239,8 +239,8 @@ export class FourLetterWords implements FourLetterCommands {
   }
 
   #hash(): string {
-    return lines(
-      ...[...this.#view.digests()].map(({ zxid, digest }) => `${hexOf(zxid)}: ${digest}`),
+    return linesOf(
+      [...this.#view.digests()].map(({ zxid, digest }) => `${hexOf(zxid)}: ${digest}`),
     );
   }
 }
@@ -251,9 +251,13 @@ function allowedWords({ options }: ServerView): ReadonlySet<string> | "all" {
   return new Set([...words, "srvr", ...(options.readOnlyModeEnabled ? ["isro"] : [])]);
 }
 
-/** Each line with its end; none for no lines. */
-function lines(...all: readonly string[]): string {
+/** Each line with its end; none for no lines. For lists without bound: as arguments they would overflow the stack. */
+function linesOf(all: readonly string[]): string {
   return all.map((line) => `${line}\n`).join("");
+}
+
+function lines(...all: readonly string[]): string {
+  return linesOf(all);
 }
 
 /** Heads, and below each its members, indented; a blank line ends it. */
@@ -266,7 +270,7 @@ function grouped<K, V>(
     head(key),
     ...values.map((value) => `\t${member(value)}`),
   ]);
-  return lines(...all, "");
+  return linesOf([...all, ""]);
 }
 
 function brief(connection: ConnectionView): string {

@@ -118,7 +118,9 @@ export class ClientConnection implements FrameSink, Watcher {
 
   #onDrain(): void {
     this.output.isClogged = false;
-    this.tryResume();
+    // Nobody else comes back to a connection that has drained and still must wait.
+    if (this.#isPaused && this.isBlocked) this.#replica.held.add(this);
+    else this.tryResume();
   }
 
   /** Goes on with input that was held back, if nothing stands against it any more. */
@@ -268,7 +270,8 @@ export class ClientConnection implements FrameSink, Watcher {
 
   #answerWord(word: string, extra: Uint8Array | undefined): void {
     this.#isStopped = true;
-    const answer = this.#replica.commands?.answer(word, extra);
+    const failed = (error: unknown): void =>
+      this.close("Command failed", { error: messageOf(error) });
     const send = (text: string): void => {
       if (!this.isOpen) return;
       this.#replica.stats.sent();
@@ -277,11 +280,14 @@ export class ClientConnection implements FrameSink, Watcher {
       this.output.rawFrame(w.written().subarray(4));
       this.endAfterFlush();
     };
-    if (answer === undefined || typeof answer === "string") return send(answer ?? "");
-    answer.then(
-      send,
-      (error: unknown) => this.close("Command failed", { error: messageOf(error) }),
-    );
+    // Nothing but a view of the server was read: what fails, such as a text too long, ends this connection alone.
+    try {
+      const answer = this.#replica.commands?.answer(word, extra) ?? "";
+      if (typeof answer === "string") send(answer);
+      else answer.then(send, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   onFrame(bytes: Uint8Array, start: number, end: number): void {
