@@ -18,6 +18,7 @@ import { FrameInput, type FrameSink } from "./frame_input.ts";
 import { Output } from "./output.ts";
 import type { Replica } from "./replica.ts";
 import { Requests } from "./requests.ts";
+import { highHalf, lowHalf } from "./session_service.ts";
 import { ConnectionStats } from "./stats.ts";
 
 export class ClientConnection implements FrameSink, Watcher {
@@ -34,6 +35,8 @@ export class ClientConnection implements FrameSink, Watcher {
   #state: "new" | "connecting" | "open" | "closed" = "new";
   #isPaused = false;
   #peerEnded = false;
+  #sessionHi = 0;
+  #sessionLo = 0;
   #isStopped = false;
   session: Session | undefined;
   /** A word that wants more bytes (stmk) came. */
@@ -67,6 +70,13 @@ export class ClientConnection implements FrameSink, Watcher {
   get sessionId(): bigint {
     return this.session?.id ?? 0n;
   }
+  /** The session id in halves, as txn headers take it. */
+  get sessionHi(): number {
+    return this.#sessionHi;
+  }
+  get sessionLo(): number {
+    return this.#sessionLo;
+  }
   get isOpen(): boolean {
     return this.#state !== "closed";
   }
@@ -79,7 +89,7 @@ export class ClientConnection implements FrameSink, Watcher {
   #onData(chunk: Uint8Array): void {
     if (this.#state === "closed") return;
     this.#replica.stats.counters.bytesReceived += chunk.length;
-    this.requests.beginTurn(this.#replica.nowMs());
+    this.requests.beginTurn(this.#replica.beginTurn());
     this.#guard(() => this.#input.feed(chunk));
     this.#endTurn();
   }
@@ -128,7 +138,7 @@ export class ClientConnection implements FrameSink, Watcher {
     if (this.#state === "closed" || !this.#isPaused || this.isBlocked || this.output.isClogged) {
       return;
     }
-    this.requests.beginTurn(this.#replica.nowMs());
+    this.requests.beginTurn(this.#replica.beginTurn());
     let done = false;
     this.#guard(() => {
       done = this.#input.resume();
@@ -325,6 +335,8 @@ export class ClientConnection implements FrameSink, Watcher {
   establish(session: Session, response: Uint8Array): void {
     this.session = session;
     session.owner = this;
+    this.#sessionHi = highHalf(session.id);
+    this.#sessionLo = lowHalf(session.id);
     this.#state = "open";
     this.stats.sent++;
     this.#replica.stats.sent();

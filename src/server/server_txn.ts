@@ -1,7 +1,7 @@
 /** A write on its way through the journal, or a request that must wait for those before it (sync, a refused body). */
 import type { Zxid } from "../base/zxid.ts";
 import type { NodeState } from "../txn/overlay.ts";
-import type { PreparedTxn } from "../txn/request.ts";
+import { NOTHING, type PreparedTxn } from "../txn/request.ts";
 import type { ClientConnection } from "./connection.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -12,8 +12,8 @@ export class ServerTxn implements PreparedTxn {
   txnType = 0;
   err = 0;
   crc = -1;
-  changes: NodeState[] = [];
-  retainedAcls: number[] = [];
+  changes: readonly NodeState[] = NOTHING;
+  retainedAcls: readonly number[] = NOTHING;
   // Filled by the journal: where the payload is until the group is applied.
   bytes: Uint8Array = NO_BYTES;
   start = 0;

@@ -116,6 +116,14 @@ export class SessionService {
   }
 }
 
+export function highHalf(id: bigint): number {
+  return Number(BigInt.asIntN(32, id >> 32n));
+}
+
+export function lowHalf(id: bigint): number {
+  return Number(BigInt.asIntN(32, id));
+}
+
 export function hexOfSession(id: bigint): string {
   return `0x${BigInt.asUintN(64, id).toString(16)}`;
 }

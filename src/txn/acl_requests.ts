@@ -4,7 +4,7 @@ import type { Identity } from "../protocol/acl.ts";
 import { Code } from "../protocol/codes.ts";
 import type { AuthSchemes } from "../session/auth/schemes.ts";
 import type { AclTable } from "../tree/acl.ts";
-import { AclMemo, readRequestedAcls, type RequestedAcl } from "./acl_codec.ts";
+import { AclMemo, readRequestedAcls, type RequestedAcl, skipAcls } from "./acl_codec.ts";
 
 /** An id of a list seen before, or a list still to resolve with the bytes it came in. */
 export interface AclRequest {
@@ -29,14 +29,12 @@ export class AclRequests {
   /** Reads a list from a request; what it means is decided by {@link resolve}, later in the order of checks. */
   read(r: Reader): AclRequest {
     const start = r.pos;
-    const list = readRequestedAcls(r);
-    return {
-      knownId: this.#memo.recall(r.bytes, start, r.pos),
-      list,
-      bytes: r.bytes,
-      start,
-      end: r.pos,
-    };
+    skipAcls(r);
+    const end = r.pos;
+    const knownId = this.#memo.recall(r.bytes, start, end);
+    if (knownId !== 0) return { knownId, list: null, bytes: r.bytes, start, end };
+    r.pos = start;
+    return { knownId, list: readRequestedAcls(r), bytes: r.bytes, start, end };
   }
 
   /** @returns the interned id, retained once for the caller; or a negative result code */

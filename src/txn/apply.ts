@@ -47,7 +47,8 @@ export class Applier {
   pathStart = 0;
   pathEnd = 0;
   // Header of the txn under way.
-  clientId = 0n;
+  #clientHi = 0;
+  #clientLo = 0;
   cxid = 0;
   zxid = 0 as Zxid;
   time = 0;
@@ -67,7 +68,8 @@ export class Applier {
    */
   apply(bytes: Uint8Array, start: number, end: number, crc = -1): number {
     const r = this.#reader.reset(bytes, start, end);
-    this.clientId = r.int64();
+    this.#clientHi = r.int32();
+    this.#clientLo = r.int32();
     this.cxid = r.int32();
     this.zxid = r.zxid();
     this.time = r.int64Number();
@@ -78,6 +80,10 @@ export class Applier {
     if (this.zxid > this.#db.lastZxid) this.#db.lastZxid = this.zxid;
     if (this.compareDigests && r.remaining >= TXN_DIGEST_BYTES) this.#checkDigest(r);
     return err;
+  }
+
+  get clientId(): bigint {
+    return (BigInt(this.#clientHi) << 32n) | BigInt(this.#clientLo >>> 0);
   }
 
   #one(type: number, r: Reader, crc: number): number {

@@ -7,7 +7,8 @@ import { Op } from "../protocol/ops.ts";
 import { skipAcls } from "./acl_codec.ts";
 import type { Preparer } from "./prepare.ts";
 import { createTypeInMulti } from "./prepare_create.ts";
-import type { PreparedTxn, WriteRequest } from "./request.ts";
+import type { NodeState } from "./overlay.ts";
+import { NOTHING, type PreparedTxn, type WriteRequest } from "./request.ts";
 
 interface Part {
   /** As stored, and as sent. */
@@ -43,6 +44,7 @@ export function prepareMulti(
   const startAt = w.pos;
   w.int32(parts.length);
   let err: number = Code.ok;
+  const changes: NodeState[] = [], retained: number[] = [];
   for (const part of parts) {
     const partAt = w.pos;
     if (partAt - startAt > TXN_BYTES_MAX) txn.txnType = Op.error;
@@ -52,7 +54,10 @@ export function prepareMulti(
     w.int32(0);
     if (err === Code.ok) {
       request.body.pos = part.at;
+      txn.changes = txn.retainedAcls = NOTHING;
       err = preparer.one(request, part.type, w, txn, timeMs, part.wireType);
+      changes.push(...txn.changes);
+      retained.push(...txn.retainedAcls);
       if (err === Code.ok) {
         w.patchInt32(lengthAt, w.pos - lengthAt - 4);
         continue;
@@ -61,10 +66,12 @@ export function prepareMulti(
     } else writeFailure(w, partAt, Code.runtimeInconsistency);
   }
   txn.crc = -1;
+  txn.changes = changes;
+  txn.retainedAcls = retained;
   if (err === Code.ok && txn.txnType === Op.multi) overlay.commit();
   else {
     overlay.rollback();
-    txn.changes.length = 0;
+    txn.changes = NOTHING;
     preparer.releaseAcls(txn);
   }
   return txn.txnType === Op.error ? Code.marshallingError : Code.ok;

@@ -1,16 +1,27 @@
 /**
- * What is sequenced but not yet applied, per path (DESIGN decision 8). The one who orders writes checks each against
- * tree plus overlay; an entry leaves when the last txn that changed it is applied.
+ * What is sequenced but not yet applied, per znode (DESIGN decision 8). The one who orders writes checks each against
+ * tree plus overlay; a state leaves when the last txn that changed it is applied.
+ *
+ * States of znodes that the tree has lie in slots by id, so that the common write makes no string; those that only a
+ * pending create makes lie in a map by path, and move to a slot when that create is applied. A pending delete keeps its
+ * slot (the id is in use until it is applied); a create behind it has a state of its own in the map.
  */
 import type { Codec } from "../../wasm/codec.ts";
+import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
 import { invariant } from "../base/invariant.ts";
 import { type Zxid, ZXID_ZERO } from "../base/zxid.ts";
 import { DigestSum, statDigest } from "../tree/digest.ts";
-import { NO_NODE, type Tree } from "../tree/tree.ts";
+import { NO_NODE, type NodeId, type Tree } from "../tree/tree.ts";
+import { Slots } from "./slots.ts";
 
 /** A znode as it will be once everything sequenced is applied. */
 export class NodeState {
-  readonly path: string;
+  /** The tree's; NO_NODE while only a pending create makes it. */
+  id: NodeId = NO_NODE;
+  /** Of a znode that a pending create makes; else undefined: ask the tree. */
+  readonly newPath: string | undefined;
+  /** Whether it has a share of the tree digest: those below /zookeeper/ have none. */
+  readonly isCounted: boolean;
   /** Of the last sequenced change; zero while it is only a reading of the tree. */
   changedBy: Zxid = ZXID_ZERO;
   exists = true;
@@ -43,8 +54,9 @@ export class NodeState {
     this.ownerLo = Number(BigInt.asIntN(32, owner));
   }
 
-  constructor(path: string) {
-    this.path = path;
+  constructor(newPath: string | undefined, isCounted: boolean) {
+    this.newPath = newPath;
+    this.isCounted = isCounted;
   }
 
   copyFrom(other: NodeState): void {
@@ -72,13 +84,16 @@ interface Undo {
   readonly state: NodeState;
   /** Undefined: it was not in the overlay. */
   readonly before: NodeState | undefined;
+  /** What a new state took the place of in the map. */
+  readonly replaced: NodeState | undefined;
 }
 
 export class Overlay {
   readonly #tree: Tree;
   readonly #codec: Codec;
   readonly #digest: boolean;
-  readonly #states = new Map<string, NodeState>();
+  readonly #slots = new Slots<NodeState>();
+  readonly #created = new Map<string, NodeState>();
   /** The tree digest after everything sequenced. */
   readonly sum = new DigestSum();
   #undo: Undo[] | undefined;
@@ -93,27 +108,32 @@ export class Overlay {
   }
 
   get size(): number {
-    return this.#states.size;
+    return this.#slots.size + this.#created.size;
   }
 
-  /** The node at a path: pending, else as in the tree; undefined where there is none. Root is "/". */
+  /** The znode at a path: as pending, else as in the tree; undefined where there is none. */
   find(path: string): NodeState | undefined {
-    const pending = this.#states.get(path);
-    if (pending !== undefined) return pending.exists ? pending : undefined;
-    return this.#read(path, this.#tree.findPath(path));
+    const bytes = utf8Encode(path);
+    return this.findAt(bytes, 0, bytes.length);
   }
 
   /** The same for a path whose bytes are at hand. */
-  findAt(path: string, bytes: Uint8Array, start: number, end: number): NodeState | undefined {
-    const pending = this.#states.get(path);
-    if (pending !== undefined) return pending.exists ? pending : undefined;
-    return this.#read(path, this.#tree.find(bytes, start, end));
+  findAt(bytes: Uint8Array, start: number, end: number): NodeState | undefined {
+    const id = this.#tree.find(bytes, start, end);
+    if (id !== NO_NODE) {
+      const pending = this.#slots.get(id);
+      if (pending === undefined) return this.#read(id);
+      if (pending.exists) return pending;
+    }
+    if (this.#created.size === 0) return undefined;
+    const created = this.#created.get(utf8DecodeRange(bytes, start, end));
+    return created?.exists === true ? created : undefined;
   }
 
-  #read(path: string, id: number): NodeState | undefined {
-    if (id === NO_NODE) return undefined;
+  #read(id: NodeId): NodeState {
     const tree = this.#tree;
-    const state = new NodeState(path);
+    const state = new NodeState(undefined, !tree.isReserved(id));
+    state.id = id;
     state.czxid = tree.czxid(id);
     state.mzxid = tree.mzxid(id);
     state.pzxid = tree.pzxid(id);
@@ -134,24 +154,30 @@ export class Overlay {
 
   /** Announces a change of `state` by the txn `zxid`; call before changing it, then {@link changed}. */
   edit(state: NodeState, zxid: Zxid): void {
+    const isNew = state.changedBy === ZXID_ZERO;
+    let replaced: NodeState | undefined;
+    if (isNew && state.id !== NO_NODE) this.#slots.set(state.id, state);
+    else if (isNew) {
+      const path = state.newPath as string;
+      replaced = this.#created.get(path);
+      this.#created.set(path, state);
+    }
     if (this.#undo !== undefined) {
       let before: NodeState | undefined;
-      const known = this.#states.get(state.path);
-      if (known !== undefined) {
-        before = new NodeState(state.path);
-        before.copyFrom(known);
+      if (!isNew) {
+        before = new NodeState(state.newPath, state.isCounted);
+        before.copyFrom(state);
       }
-      this.#undo.push({ state: known ?? state, before });
+      this.#undo.push({ state, before, replaced });
     }
-    if (this.#states.get(state.path) !== state) this.#states.set(state.path, state);
     state.changedBy = zxid;
   }
 
-  /** Brings the state's digest and the sum up to date. System nodes below /zookeeper/ do not count. */
+  /** Brings the state's digest and the sum up to date. */
   changed(state: NodeState): void {
     if (!this.#digest) return;
     this.sum.subtract(state.digest);
-    state.digest = !state.exists || isUncounted(state.path) ? 0 : statDigest(
+    state.digest = !state.exists || !state.isCounted ? 0 : statDigest(
       this.#codec,
       state.crc,
       state.czxid,
@@ -184,49 +210,62 @@ export class Overlay {
     const undo = this.#undo;
     invariant(undo !== undefined, "A rollback follows a begin");
     for (let i = undo.length - 1; i >= 0; i--) {
-      const { state, before } = undo[i] as Undo;
-      if (before === undefined) this.#states.delete(state.path);
-      else {
+      const { state, before, replaced } = undo[i] as Undo;
+      if (before !== undefined) {
         state.copyFrom(before);
-        this.#states.set(state.path, state);
+        continue;
       }
+      this.#drop(state);
+      if (replaced !== undefined) this.#created.set(replaced.newPath as string, replaced);
     }
     this.#undo = undefined;
     this.sum.set(this.#undoHi, this.#undoLo);
   }
 
-  /** The txn `zxid` is in the tree: what it changed last need not be kept. */
+  #drop(state: NodeState): void {
+    state.changedBy = ZXID_ZERO;
+    if (state.id !== NO_NODE) {
+      if (this.#slots.get(state.id) === state) this.#slots.delete(state.id);
+    } else if (this.#created.get(state.newPath as string) === state) {
+      this.#created.delete(state.newPath as string);
+    }
+  }
+
+  /** The txn `zxid` is in the tree: what it changed last need not be kept. Called before the next txn is applied. */
   applied(zxid: Zxid, states: readonly NodeState[]): void {
     for (const state of states) {
-      if (state.changedBy === zxid && this.#states.get(state.path) === state) {
-        this.#states.delete(state.path);
-      }
+      if (state.changedBy === zxid) this.#drop(state);
+      else if (state.id === NO_NODE) this.#settle(state);
     }
+  }
+
+  /** Its create is applied while later changes are pending: from now on the tree's id leads to it. */
+  #settle(state: NodeState): void {
+    const path = state.newPath as string;
+    const id = this.#tree.findPath(path);
+    if (id === NO_NODE) return;
+    if (this.#created.get(path) === state) this.#created.delete(path);
+    state.id = id;
+    this.#slots.set(id, state);
   }
 
   /** A session's ephemerals once everything sequenced is applied. */
   ephemeralsOf(sessionId: bigint): string[] {
     const paths = this.#tree.ephemeralsOf(sessionId).filter((path) => {
-      const pending = this.#states.get(path);
-      return pending === undefined || (pending.exists && pending.owner === sessionId);
+      const pending = this.#slots.get(this.#tree.findPath(path));
+      return pending === undefined || pending.exists;
     });
-    const known = new Set(paths);
-    for (const state of this.#states.values()) {
-      if (state.exists && state.owner === sessionId && !known.has(state.path)) {
-        paths.push(state.path);
-      }
+    for (const [path, state] of this.#created) {
+      if (state.exists && state.owner === sessionId) paths.push(path);
     }
     return paths;
   }
 
   /** Forgets everything: the tree was replaced or changed outside of it. */
   reset(): void {
-    this.#states.clear();
+    this.#slots.clear();
+    this.#created.clear();
     this.#undo = undefined;
     this.sum.set(this.#tree.digestHi, this.#tree.digestLo);
   }
-}
-
-function isUncounted(path: string): boolean {
-  return path.startsWith("/zookeeper/");
 }

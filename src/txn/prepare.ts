@@ -6,6 +6,7 @@
 import type { Codec } from "../../wasm/codec.ts";
 import { TXN_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
+import { utf8DecodeRange } from "../base/host.ts";
 import { JuteError } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
 import { Perm } from "../protocol/acl.ts";
@@ -22,7 +23,7 @@ import type { Database } from "./database.ts";
 import { prepareMulti } from "./multi.ts";
 import { NodeState, Overlay } from "./overlay.ts";
 import { CreatePreparer } from "./prepare_create.ts";
-import type { PreparedTxn, WriteRequest } from "./request.ts";
+import { NOTHING, type PreparedTxn, type WriteRequest } from "./request.ts";
 
 export interface PrepareOptions {
   readonly extendedTypes: boolean;
@@ -136,56 +137,59 @@ export class Preparer {
   #delete(request: WriteRequest, w: Writer, txn: PreparedTxn): number {
     const r = request.body;
     const path = r.ustring();
+    const start = r.spanStart, end = r.pos;
     const version = r.int32();
     if (request.sessionErr !== 0) return request.sessionErr;
     if (path === null) return Code.marshallingError;
     if (!path.includes("/") || path.includes("\0") || isSpecialPath(path)) return Code.badArguments;
-    const parent = this.overlay.find(parentOf(path));
+    const parent = this.overlay.findAt(r.bytes, start, parentEnd(r.bytes, start, end));
     if (parent === undefined) return Code.noNode;
     if (!this.db.tree.acls.allows(parent.aclId, Perm.delete, request.identities)) {
       return Code.noAuth;
     }
-    const node = this.overlay.find(path);
+    const node = this.overlay.findAt(r.bytes, start, end);
     if (node === undefined) return Code.noNode;
     if (version !== -1 && version !== node.version) return Code.badVersion;
     if (node.childCount > 0) return Code.notEmpty;
-    this.#remove(parent, node, txn);
-    w.ustring(path);
+    this.#remove(parent, node, txn.zxid);
+    txn.changes = [parent, node];
+    w.span(r.bytes, start, end);
     return Code.ok;
   }
 
   /** Takes a node out of the overlay's view, and raises its parent as the applying stage will. */
-  #remove(parent: NodeState, node: NodeState, txn: PreparedTxn): void {
+  #remove(parent: NodeState, node: NodeState, zxid: Zxid): void {
     const { overlay } = this;
-    overlay.edit(parent, txn.zxid);
+    overlay.edit(parent, zxid);
     parent.childCount--;
-    if (txn.zxid > parent.pzxid) parent.pzxid = txn.zxid;
+    if (zxid > parent.pzxid) parent.pzxid = zxid;
     overlay.changed(parent);
-    overlay.edit(node, txn.zxid);
+    overlay.edit(node, zxid);
     node.exists = false;
     overlay.changed(node);
-    txn.changes.push(parent, node);
   }
 
   #setData(request: WriteRequest, w: Writer, txn: PreparedTxn, timeMs: number): number {
     const r = request.body;
-    const path = r.ustring();
+    const pathLength = r.bufferSpan();
     const pathStart = r.spanStart, pathEnd = r.pos;
     const length = r.bufferSpan();
     const dataStart = r.spanStart;
     const version = r.int32();
     if (request.sessionErr !== 0) return request.sessionErr;
-    if (path === null) return Code.badArguments;
-    const node = this.overlay.findAt(path, r.bytes, pathStart, pathEnd);
-    // The path of a node is a good one, save the spellings that only lookups take.
-    if ((node === undefined || path.length === 0) && pathProblem(path) !== undefined) {
-      return Code.badArguments;
+    if (pathLength <= 0) return Code.badArguments;
+    const node = this.overlay.findAt(r.bytes, pathStart, pathEnd);
+    if (node === undefined) {
+      // The path of a znode is a good one; only that of none is looked at.
+      const path = utf8DecodeRange(r.bytes, pathStart, pathEnd);
+      return pathProblem(path) === undefined ? Code.noNode : Code.badArguments;
     }
-    if (node === undefined) return Code.noNode;
     if (!this.db.tree.acls.allows(node.aclId, Perm.write, request.identities)) return Code.noAuth;
     const dataLength = Math.max(length, 0);
-    const growth = dataLength - node.dataLength;
-    if (!this.withinQuota(path, 0, growth)) return Code.quotaExceeded;
+    if (!this.db.quotas.isEmpty) {
+      const path = utf8DecodeRange(r.bytes, pathStart, pathEnd);
+      if (!this.withinQuota(path, 0, dataLength - node.dataLength)) return Code.quotaExceeded;
+    }
     if (version !== -1 && version !== node.version) return Code.badVersion;
     const at = w.pos;
     w.span(r.bytes, pathStart, pathEnd);
@@ -205,8 +209,8 @@ export class Preparer {
       node.crc = pathDataCrc(
         this.codec,
         w.bytes,
-        path === "/" ? pathAt + 1 : pathAt,
-        pathAt + (pathEnd - pathStart),
+        pathLength === 1 ? pathAt + 1 : pathAt, // the root's is empty
+        pathAt + pathLength,
         w.bytes,
         dataEnd - dataLength,
         dataEnd,
@@ -214,7 +218,7 @@ export class Preparer {
       txn.crc = node.crc;
     }
     overlay.changed(node);
-    txn.changes.push(node);
+    txn.changes = [node];
     return Code.ok;
   }
 
@@ -227,7 +231,7 @@ export class Preparer {
     if (path === null || pathProblem(path) !== undefined) return Code.badArguments;
     const aclId = this.acls.resolve(acl, request.identities);
     if (aclId < 0) return aclId;
-    txn.retainedAcls.push(aclId);
+    txn.retainedAcls = [aclId];
     const node = this.overlay.find(path);
     if (node === undefined) return Code.noNode;
     if (!this.db.tree.acls.allows(node.aclId, Perm.admin, request.identities)) return Code.noAuth;
@@ -240,7 +244,7 @@ export class Preparer {
     node.aversion = next;
     node.aclId = aclId;
     this.overlay.changed(node);
-    txn.changes.push(node);
+    txn.changes = [node];
     return Code.ok;
   }
 
@@ -270,7 +274,8 @@ export class Preparer {
     if (kind === OwnerKind.none || kind === OwnerKind.ephemeral) return Code.badVersion;
     const parent = this.overlay.find(parentOf(path));
     if (parent === undefined) return Code.noNode;
-    this.#remove(parent, node, txn);
+    this.#remove(parent, node, txn.zxid);
+    txn.changes = [parent, node];
     w.ustring(path);
     return Code.ok;
   }
@@ -288,6 +293,7 @@ export class Preparer {
     const startAt = w.pos;
     w.int32(0);
     let listed = 0;
+    const changes: NodeState[] = [];
     for (const path of paths) {
       // The applying stage takes all that the session has: a list cut short costs nothing.
       if (w.pos - startAt < TXN_BYTES_MAX) {
@@ -296,8 +302,11 @@ export class Preparer {
       }
       const node = this.overlay.find(path);
       const parent = this.overlay.find(parentOf(path));
-      if (node !== undefined && parent !== undefined) this.#remove(parent, node, txn);
+      if (node === undefined || parent === undefined) continue;
+      this.#remove(parent, node, txn.zxid);
+      changes.push(parent, node);
     }
+    txn.changes = changes;
     w.patchInt32(startAt, listed);
     return Code.ok;
   }
@@ -323,7 +332,7 @@ export class Preparer {
 
   releaseAcls(txn: PreparedTxn): void {
     for (const id of txn.retainedAcls) this.db.tree.acls.release(id);
-    txn.retainedAcls.length = 0;
+    txn.retainedAcls = NOTHING;
   }
 }
 
@@ -335,9 +344,16 @@ function writeHeader(
   type: number,
 ): void {
   w.ensure(TXN_HEADER_BYTES);
-  w.int64(request.sessionId);
+  w.int64Halves(request.sessionHi, request.sessionLo);
   w.int32(request.cxid);
   w.int64Number(zxid);
   w.int64Number(timeMs);
   w.int32(type);
+}
+
+/** Where the path of the parent ends; the empty path is the root. */
+export function parentEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = end - 1;
+  while (at > start && bytes[at] !== 0x2f) at--;
+  return Math.max(at, start);
 }

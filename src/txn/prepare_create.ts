@@ -6,18 +6,22 @@ import { Code } from "../protocol/codes.ts";
 import { isEphemeralMode, isSequentialMode, isTtlMode, Op } from "../protocol/ops.ts";
 import { pathDataCrc } from "../tree/digest.ts";
 import { CONTAINER_OWNER, OwnerKind, ttlOwner } from "../tree/owner.ts";
-import { parentOf, pathProblem } from "../tree/path.ts";
+import { pathProblem, ZOOKEEPER_PATH } from "../tree/path.ts";
 import type { AclRequest } from "./acl_requests.ts";
 import { NodeState } from "./overlay.ts";
-import type { Preparer } from "./prepare.ts";
+import { parentEnd, type Preparer } from "./prepare.ts";
 import type { PreparedTxn, WriteRequest } from "./request.ts";
 
 const CREATE_MODE_MAX = 6;
+/** What lies below has no share of the tree digest. */
+const SYSTEM_PREFIX = `${ZOOKEEPER_PATH}/`;
 /** Java's `%010d`. */
 const SEQUENCE_WIDTH = 10;
 
 interface CreateRequest {
   readonly path: string | null;
+  readonly pathStart: number;
+  readonly pathEnd: number;
   readonly bytes: Uint8Array;
   readonly dataLength: number;
   readonly dataStart: number;
@@ -51,15 +55,16 @@ export class CreatePreparer {
     const { acls, db, overlay } = this.#preparer;
     const aclId = acls.resolve(create.acl, request.identities);
     if (aclId < 0) return aclId;
-    txn.retainedAcls.push(aclId);
-    const parent = overlay.find(parentOf(create.path));
+    txn.retainedAcls = [aclId];
+    const { bytes, pathStart, pathEnd } = create;
+    const parent = overlay.findAt(bytes, pathStart, parentEnd(bytes, pathStart, pathEnd));
     if (parent === undefined) return Code.noNode;
     if (!db.tree.acls.allows(parent.aclId, Perm.create, request.identities)) return Code.noAuth;
-    const path = isSequentialMode(create.flags)
-      ? create.path + sequenceSuffix(parent.cversion)
-      : create.path;
+    const isSequential = isSequentialMode(create.flags);
+    const path = isSequential ? create.path + sequenceSuffix(parent.cversion) : create.path;
     if (pathProblem(path) !== undefined) return Code.badArguments;
-    if (overlay.find(path) !== undefined) return Code.nodeExists;
+    const existing = isSequential ? overlay.find(path) : overlay.findAt(bytes, pathStart, pathEnd);
+    if (existing !== undefined) return Code.nodeExists;
     const parentKind = this.#preparer.kindOf(parent);
     if (parentKind === OwnerKind.ephemeral) return Code.noChildrenForEphemerals;
     if (parentKind === undefined) return Code.marshallingError;
@@ -71,12 +76,23 @@ export class CreatePreparer {
 
   #read(r: Reader, wireType: number): CreateRequest {
     const path = r.ustring();
+    const pathStart = r.spanStart, pathEnd = r.pos;
     const dataLength = r.bufferSpan();
     const dataStart = r.spanStart;
     const acl = this.#preparer.acls.read(r);
     const flags = r.int32();
     const ttlMs = wireType === Op.createTtl ? r.int64Number() : -1;
-    return { path, bytes: r.bytes, dataLength, dataStart, acl, flags, ttlMs };
+    return {
+      path,
+      pathStart,
+      pathEnd,
+      bytes: r.bytes,
+      dataLength,
+      dataStart,
+      acl,
+      flags,
+      ttlMs,
+    };
   }
 
   #ttlOwner(ttlMs: number): bigint | undefined {
@@ -128,7 +144,7 @@ export class CreatePreparer {
     parent.childCount++;
     overlay.changed(parent);
 
-    const node = new NodeState(path);
+    const node = new NodeState(path, !path.startsWith(SYSTEM_PREFIX));
     node.czxid = node.mzxid = node.pzxid = txn.zxid;
     node.ctime = node.mtime = timeMs;
     if (type === Op.createContainer) node.owner = CONTAINER_OWNER;
@@ -143,7 +159,7 @@ export class CreatePreparer {
     }
     overlay.edit(node, txn.zxid);
     overlay.changed(node);
-    txn.changes.push(parent, node);
+    txn.changes = [parent, node];
   }
 }
 

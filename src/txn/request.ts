@@ -6,6 +6,9 @@ import type { NodeState } from "./overlay.ts";
 
 export interface WriteRequest {
   readonly sessionId: bigint;
+  /** The same in halves, for the txn header: a bigint there would cost as much as the header. */
+  readonly sessionHi: number;
+  readonly sessionLo: number;
   readonly cxid: number;
   readonly type: number;
   /** The ids that the connection had when the request arrived. */
@@ -25,11 +28,21 @@ export interface PreparedTxn {
   err: number;
   /** CRC state over path and data, for the applying stage; -1 where there is none. */
   crc: number;
-  changes: NodeState[];
+  changes: readonly NodeState[];
   /** ACL ids kept alive until the txn is applied. */
-  retainedAcls: number[];
+  retainedAcls: readonly number[];
 }
 
+/** Shared: most txns keep no ACL list alive, and refused ones change nothing. */
+export const NOTHING: readonly never[] = Object.freeze([]);
+
 export function newPreparedTxn(): PreparedTxn {
-  return { zxid: 0 as Zxid, txnType: 0, err: 0, crc: -1, changes: [], retainedAcls: [] };
+  return {
+    zxid: 0 as Zxid,
+    txnType: 0,
+    err: 0,
+    crc: -1,
+    changes: NOTHING,
+    retainedAcls: NOTHING,
+  };
 }
