@@ -20,6 +20,7 @@ export function gateSteps({ root, deno }: Tools): Step[] {
     command(root, "format (deno fmt)", [deno, "fmt", "--check"]),
     command(root, "lint (deno lint)", [deno, "lint"]),
     command(root, "types of the core, no host", types("tsconfig.core.json")),
+    command(root, "types of the client, web types alone", types("tsconfig.edge.json")),
     command(root, "types of all", types("tsconfig.json")),
     command(root, "types of the tools", types("tsconfig.tools.json")),
     command(

@@ -20,6 +20,11 @@ const ALLOWED_BESIDE: Readonly<Record<string, readonly string[]>> = {
   client: CLIENT_MAY,
   recipes: [...CLIENT_MAY, "recipes"],
 };
+/**
+ * Picks an adapter beside src/main.ts: whoever calls `connect` has no Runtime to give, and a program that has one need not
+ * load this.
+ */
+const CLIENT_HOST = "src/client/host_runtime.ts";
 /** Packages by folder of src/; none elsewhere. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   cli: ["commander", "valibot", "@logtape/logtape"],
@@ -77,7 +82,7 @@ function forbiddenInCore(from: string, { specifier, file }: Import): string | un
     return `src/${place} may not use this package (the list is in .ci/tidy/layers.ts)`;
   }
   if (file.startsWith("runtimes/")) {
-    return from === "src/main.ts" || place.startsWith("testing")
+    return from === "src/main.ts" || from === CLIENT_HOST || place.startsWith("testing")
       ? undefined
       : "src/main.ts alone picks an adapter";
   }

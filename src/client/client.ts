@@ -1,0 +1,330 @@
+/** The public client: every operation as a typed promise (client-protocol §3, docs/client.md). */
+import { utf8Encode } from "../base/host.ts";
+import type { Acl } from "../protocol/acl.ts";
+import { Op } from "../protocol/ops.ts";
+import { WatcherType } from "../protocol/watch_types.ts";
+import type { Runtime } from "../runtime.ts";
+import type { CallOptions } from "./call_options.ts";
+import { createPlan, type NodeOptions } from "./create_mode.ts";
+import type { Driver } from "./driver.ts";
+import { misuse } from "./errors.ts";
+import { EventQueue } from "./event_queue.ts";
+import { Live } from "./live.ts";
+import { childrenSource, type ChildrenValue, type NodeValue, valueSource } from "./live_sources.ts";
+import { Multi, MultiRead, type SendMulti } from "./multi.ts";
+import * as operations from "./operations.ts";
+import type { Data } from "./operations.ts";
+import { type Chroot, pathProblem } from "./paths.ts";
+import type { Operation } from "./request.ts";
+import type { ChildrenResult, CreateResult, DataResult, Stat } from "./results.ts";
+import type { SessionIdentity, SessionState } from "./session_machine.ts";
+import { Watch, type WatchMode } from "./watch.ts";
+import { sinkOf, type Watcher, type WatchListener } from "./watch_events.ts";
+import type { WatchKind } from "./watch_registry.ts";
+
+export interface ReadOptions extends CallOptions {
+  /** Told once of the next change: a callback, or a {@link WatchQueue}. */
+  readonly watch?: Watcher | undefined;
+}
+export interface CreateOptions extends CallOptions, NodeOptions {}
+export interface VersionOptions extends CallOptions {
+  /** The version that the node must have (Stat); default -1: any. */
+  readonly version?: number | undefined;
+}
+export interface WatchOptions extends CallOptions {
+  /** Instead of the iterator. */
+  readonly onEvent?: WatchListener | undefined;
+  /** Events that the iterator keeps before it says that there is a gap. Default 1024. */
+  readonly bufferMax?: number | undefined;
+}
+export interface ReconfigOptions extends CallOptions {
+  readonly joining?: string | undefined;
+  readonly leaving?: string | undefined;
+  readonly members?: string | undefined;
+  /** Only if this is the present configuration; default -1: any. */
+  readonly fromConfig?: number | undefined;
+}
+
+/** What removeWatches and checkWatches are about. */
+export type WatchType = "children" | "data" | "any" | "persistent" | "persistentRecursive";
+const KINDS: Readonly<Record<WatchType, readonly WatchKind[]>> = {
+  children: ["child"],
+  data: ["data", "exists"],
+  any: ["data", "exists", "child", "persistent", "recursive"],
+  persistent: ["persistent"],
+  persistentRecursive: ["recursive"],
+};
+
+const CONFIG_PATH = "/zookeeper/config";
+const STATES_KEPT = 64;
+const ANY_VERSION = -1;
+
+/**
+ * One session. Every call takes `timeoutMs` and `signal`, and rejects with a {@link ZkError}.
+ * @example
+ * await using zk = await connect("host1:2181,host2:2181/app");
+ * await zk.create("/a", "hello");
+ * const { data, stat } = await zk.getData("/a");
+ */
+export class Client implements AsyncDisposable {
+  readonly #driver: Driver;
+  readonly #chroot: Chroot;
+  /** addWatch calls without an answer, by mode and path. */
+  readonly #adding = new Map<string, number>();
+
+  /** For `connect`. */
+  constructor(driver: Driver, chroot: Chroot) {
+    this.#driver = driver;
+    this.#chroot = chroot;
+  }
+
+  // ------------------------------------------------------------------------------ session
+
+  get state(): SessionState {
+    return this.#driver.state;
+  }
+  get session(): SessionIdentity & { readonly timeoutMs: number } {
+    const { session, timeoutMs } = this.#driver.machine;
+    return { ...session, timeoutMs };
+  }
+  /** The door that this client was given. */
+  get runtime(): Runtime {
+    return this.#driver.runtime;
+  }
+  /** `host:port` of the server now connected. */
+  get server(): string | undefined {
+    return this.#driver.server;
+  }
+  /** Calls without an answer. */
+  get pending(): number {
+    return this.#driver.pipeline.pending;
+  }
+  /** The largest zxid among the answers so far. */
+  get lastZxid(): number {
+    return this.#driver.pipeline.lastZxid;
+  }
+
+  /** @returns what takes the listener away */
+  onState(listener: (state: SessionState) => void): () => void {
+    return this.#driver.onState(listener);
+  }
+
+  /** The state now, then each further one; ends after a final one. A slow reader gets the latest. */
+  states(): AsyncIterableIterator<SessionState> {
+    const queue: EventQueue<SessionState> = new EventQueue(() => stop());
+    const take = (state: SessionState): void => {
+      if (queue.size < STATES_KEPT) queue.push(state);
+      else queue.replace(state);
+      if (!this.#driver.machine.isFinal) return;
+      stop();
+      queue.end();
+    };
+    const stop = this.#driver.onState(take);
+    take(this.state);
+    return queue;
+  }
+
+  /** Ends the session after the calls under way; its ephemeral nodes go. Never fails. */
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @throws {ZkError} AUTH_FAILED, which ends the session */
+  addAuth(scheme: string, data: string | Uint8Array, options?: CallOptions): Promise<void> {
+    const bytes = typeof data === "string" ? utf8Encode(data) : data.slice();
+    return this.#driver.credentials.add(scheme, bytes, options);
+  }
+
+  whoAmI(options?: CallOptions): Promise<{ scheme: string; user: string }[]> {
+    return this.#raw(operations.whoAmI, undefined, undefined, options);
+  }
+
+  // ------------------------------------------------------------------------------ nodes
+
+  /** @throws {ZkError} NODE_EXISTS, NO_NODE (no parent), NO_CHILDREN_FOR_EPHEMERALS, INVALID_ACL, NO_AUTH */
+  create(path: string, data: Data = null, options?: CreateOptions): Promise<CreateResult> {
+    let plan;
+    try {
+      plan = createPlan(path, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const operation = plan.op === Op.create2
+      ? operations.create
+      : plan.op === Op.createTtl
+      ? operations.createTtl
+      : operations.createContainer;
+    const args = { data, acl: plan.acl };
+    const checked = plan.isSequential ? `${path}0` : path;
+    const created = this.#call(operation, path, args, plan.kind, options, undefined, checked);
+    if (this.#chroot.prefix === "") return created;
+    return created.then((result) => ({ ...result, path: this.#chroot.own(result.path) }));
+  }
+
+  /** @throws {ZkError} NO_NODE, BAD_VERSION, NOT_EMPTY, NO_AUTH */
+  delete(path: string, options?: VersionOptions): Promise<void> {
+    return this.#call(operations.remove, path, options?.version ?? ANY_VERSION, undefined, options);
+  }
+
+  /** @returns undefined: there is no such node; a watch then tells of its creation */
+  exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
+    const watch = options?.watch;
+    return this.#call(operations.exists, path, watch !== undefined, undefined, options, watch);
+  }
+
+  /** @throws {ZkError} NO_NODE (and no watch is left), NO_AUTH */
+  getData(path: string, options?: ReadOptions): Promise<DataResult> {
+    const watch = options?.watch;
+    return this.#call(operations.getData, path, watch !== undefined, undefined, options, watch);
+  }
+
+  /** @throws {ZkError} NO_NODE, BAD_VERSION, NO_AUTH */
+  setData(path: string, data: Data, options?: VersionOptions): Promise<Stat> {
+    return this.#call(operations.setData, path, data, options?.version ?? ANY_VERSION, options);
+  }
+
+  /** @throws {ZkError} NO_NODE, NO_AUTH */
+  getChildren(path: string, options?: ReadOptions): Promise<ChildrenResult> {
+    const watch = options?.watch;
+    return this.#call(operations.getChildren, path, watch !== undefined, undefined, options, watch);
+  }
+
+  getAcl(path: string, options?: CallOptions): Promise<{ acl: Acl[]; stat: Stat }> {
+    return this.#call(operations.getAcl, path, undefined, undefined, options);
+  }
+
+  /** @param options its version is compared with `aversion` */
+  setAcl(path: string, acl: readonly Acl[], options?: VersionOptions): Promise<Stat> {
+    return this.#call(operations.setAcl, path, acl, options?.version ?? ANY_VERSION, options);
+  }
+
+  /** Reads after it see all writes that were answered before it, by whichever server. */
+  sync(path = "/", options?: CallOptions): Promise<void> {
+    return this.#call(operations.sync, path, undefined, undefined, options);
+  }
+
+  /** Ephemeral nodes of this session below a prefix. */
+  async getEphemerals(prefix = "/", options?: CallOptions): Promise<string[]> {
+    const paths = await this.#call(operations.getEphemerals, prefix, undefined, undefined, options);
+    return paths.map((path) => this.#chroot.own(path));
+  }
+
+  /** Nodes below this one, at any depth. */
+  countDescendants(path: string, options?: CallOptions): Promise<number> {
+    return this.#call(operations.countDescendants, path, undefined, undefined, options);
+  }
+
+  /** Writes that happen all or not at all. */
+  multi(): Multi {
+    return new Multi(this.#chroot, this.#sendMulti);
+  }
+  /** Many reads in one request. */
+  multiRead(): MultiRead {
+    return new MultiRead(this.#chroot, this.#sendMulti);
+  }
+
+  /** The ensemble's members, as the node /zookeeper/config has them whatever the chroot. */
+  getConfig(options?: ReadOptions): Promise<DataResult> {
+    const watch = options?.watch;
+    return this.#driver.pipeline.call(
+      operations.getData,
+      CONFIG_PATH,
+      CONFIG_PATH,
+      watch !== undefined,
+      undefined,
+      options,
+      watch === undefined ? undefined : sinkOf(watch),
+    );
+  }
+
+  /** @throws {ZkError} RECONFIG_DISABLED, NO_AUTH, BAD_VERSION, NEW_CONFIG_NO_QUORUM */
+  reconfig(options: ReconfigOptions): Promise<DataResult> {
+    const { joining = null, leaving = null, members = null, fromConfig = -1 } = options;
+    return this.#raw(operations.reconfig, { joining, leaving, members }, fromConfig, options);
+  }
+
+  // ------------------------------------------------------------------------------ watches
+
+  /**
+   * A watch that stays: on the node and its children (`persistent`), or on everything below (`recursive`). The node need not
+   * exist. Changes made while disconnected are not told: a `gap` event says so.
+   */
+  async addWatch(path: string, mode: WatchMode, options: WatchOptions = {}): Promise<Watch> {
+    const { onEvent, bufferMax } = options;
+    const watch = new Watch(path, mode, onEvent, bufferMax, (closed) => this.#removeWatch(closed));
+    const operation = mode === "recursive"
+      ? operations.addRecursiveWatch
+      : operations.addPersistentWatch;
+    const key = `${mode} ${path}`;
+    this.#adding.set(key, (this.#adding.get(key) ?? 0) + 1);
+    try {
+      await this.#call(operation, path, undefined, undefined, options, watch);
+    } finally {
+      const left = (this.#adding.get(key) ?? 1) - 1;
+      if (left === 0) this.#adding.delete(key);
+      else this.#adding.set(key, left);
+    }
+    return watch;
+  }
+
+  /** @throws {ZkError} NO_WATCHER: the server knows of none */
+  checkWatches(path: string, type: WatchType, options?: CallOptions): Promise<void> {
+    return this.#call(operations.checkWatches, path, WatcherType[type], undefined, options);
+  }
+
+  /** All of this client's watches of a type on a path, here and at the server. @throws {ZkError} NO_WATCHER */
+  async removeWatches(path: string, type: WatchType, options?: CallOptions): Promise<void> {
+    await this.#call(operations.removeWatches, path, WatcherType[type], undefined, options);
+    this.#driver.registry.removeAll(KINDS[type], this.#chroot.full(path));
+  }
+
+  /** A node's data and stat, kept up to date; undefined while it does not exist. */
+  watchValue(path: string): Promise<Live<NodeValue | undefined>> {
+    return Live.open(valueSource(this, path));
+  }
+  /** A node's children, sorted, kept up to date; undefined while it does not exist. */
+  watchChildren(path: string): Promise<Live<ChildrenValue | undefined>> {
+    return Live.open(childrenSource(this, path));
+  }
+
+  async #removeWatch(watch: Watch): Promise<void> {
+    const { path, mode } = watch, { registry } = this.#driver;
+    const kind: WatchKind = mode;
+    const isLast = registry.remove(kind, this.#chroot.full(path), watch);
+    const isConnected = this.state === "connected" || this.state === "connectedReadOnly";
+    // A watch about to be added shares the server's entry: it must stay.
+    if (!isLast || !isConnected || this.#adding.has(`${mode} ${path}`)) return;
+    const type = mode === "recursive" ? WatcherType.persistentRecursive : WatcherType.persistent;
+    await this.#call(operations.removeWatches, path, type, undefined, undefined).catch(() => {
+      // Gone with the connection, or not known: either way the server has it no more.
+    });
+  }
+
+  // ------------------------------------------------------------------------------ calls
+
+  #call<T, A, B>(
+    operation: Operation<T, A, B>,
+    path: string,
+    a: A,
+    b: B,
+    options: CallOptions | undefined,
+    watcher?: Watcher,
+    checked = path,
+  ): Promise<T> {
+    const problem = pathProblem(checked);
+    if (problem !== undefined) return Promise.reject(misuse(operation.name, path, problem));
+    const sink = watcher === undefined ? undefined : sinkOf(watcher);
+    const full = this.#chroot.full(path);
+    return this.#driver.pipeline.call(operation, path, full, a, b, options, sink);
+  }
+
+  #raw<T, A, B>(operation: Operation<T, A, B>, a: A, b: B, options?: CallOptions): Promise<T> {
+    return this.#driver.pipeline.call(operation, undefined, "", a, b, options);
+  }
+
+  readonly #sendMulti: SendMulti = (name, body, decode, options) =>
+    this.#raw(operations.multiOperation(name, decode), body, undefined, options);
+}

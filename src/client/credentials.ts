@@ -1,0 +1,93 @@
+/** What a client has said about who it is: sent at once, and again on every connection (client-protocol §2.9). */
+import type { Clock } from "../runtime.ts";
+import { type CallOptions, limitCall } from "./call_options.ts";
+import { answered, unanswered, type ZkError } from "./errors.ts";
+import { Code } from "../protocol/codes.ts";
+import { authFrame } from "./preamble.ts";
+
+interface Credential {
+  readonly frame: Uint8Array;
+  settle: ((error: ZkError | undefined) => void) | undefined;
+}
+
+/** Invariant: `#asked` are the credentials sent on this connection and not answered, oldest first. */
+export class Credentials {
+  readonly #clock: Clock;
+  readonly #write: (frame: Uint8Array) => void;
+  #all: Credential[] = [];
+  #asked: Credential[] = [];
+  #isConnected = false;
+  #refusal: ((op: string, path: undefined, wasSent: boolean) => ZkError) | undefined;
+
+  constructor(clock: Clock, write: (frame: Uint8Array) => void) {
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  /** Resolves when a server has accepted them. */
+  add(scheme: string, data: Uint8Array, options: CallOptions = {}): Promise<void> {
+    if (this.#refusal !== undefined) {
+      return Promise.reject(this.#refusal("addAuth", undefined, false));
+    }
+    if (options.signal?.aborted === true) {
+      const { reason } = options.signal;
+      return Promise.reject(
+        unanswered("ABORTED", "addAuth", undefined, false, "its signal was aborted", reason),
+      );
+    }
+    const credential: Credential = { frame: authFrame(scheme, data), settle: undefined };
+    const promise = new Promise<void>((resolve, reject) => {
+      const release = limitCall(this.#clock, options, (code, why, cause) => {
+        const wasSent = this.#asked.includes(credential);
+        if (!wasSent) this.#all = this.#all.filter((other) => other !== credential);
+        settle(unanswered(code, "addAuth", undefined, wasSent, why, cause));
+      });
+      const settle = (error: ZkError | undefined): void => {
+        credential.settle = undefined;
+        release?.();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      credential.settle = settle;
+    });
+    this.#all.push(credential);
+    if (this.#isConnected) this.#send(credential);
+    return promise;
+  }
+
+  sendAll(): void {
+    this.#isConnected = true;
+    for (const credential of this.#all) this.#send(credential);
+  }
+
+  /** @returns false: the server refused, and closes the connection */
+  onReply(err: number): boolean {
+    const credential = this.#asked.shift();
+    if (err === Code.ok) {
+      credential?.settle?.(undefined);
+      return true;
+    }
+    credential?.settle?.(answered(err, "addAuth", undefined));
+    return false;
+  }
+
+  onLost(): void {
+    this.#isConnected = false;
+    this.#asked = [];
+  }
+
+  end(refusal: (op: string, path: undefined, wasSent: boolean) => ZkError): void {
+    this.#refusal = refusal;
+    const asked = new Set(this.#asked);
+    for (const credential of this.#all) {
+      credential.settle?.(refusal("addAuth", undefined, asked.has(credential)));
+    }
+    this.#all = [];
+    this.#asked = [];
+  }
+
+  #send(credential: Credential): void {
+    this.#asked.push(credential);
+    this.#write(credential.frame);
+  }
+}

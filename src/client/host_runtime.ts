@@ -1,0 +1,11 @@
+/**
+ * The door of the host that this runs on, for those who give none. With src/main.ts the only file of src/ that knows the
+ * adapters: a client is a program's own entry to the network (.ci/tidy/layers.ts has the exception).
+ */
+import type { Runtime } from "../runtime.ts";
+
+export async function hostRuntime(): Promise<Runtime> {
+  if ("Deno" in globalThis) return (await import("../../runtimes/deno/index.ts")).denoRuntime();
+  if ("Bun" in globalThis) return (await import("../../runtimes/bun/index.ts")).bunRuntime();
+  return (await import("../../runtimes/node/index.ts")).nodeRuntime();
+}

@@ -1,0 +1,27 @@
+/** Bounds of the client, each with its reason. */
+
+/** Flush without waiting for the end of the turn: a write of this size costs as much as its bytes. */
+export const FLUSH_BYTES = 64 * 1024;
+/** Send buffers kept for reuse, and the largest of them kept. */
+export const SEND_BUFFERS_KEPT = 4;
+export const SEND_BUFFER_KEPT_BYTES = 1024 * 1024;
+/** Requests queued or under way; beyond it a caller does not wait for answers. */
+export const REQUESTS_MAX = 1_000_000;
+/** Bytes queued and not sent: the servers are away or slow. */
+export const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
+/** A server's default jute.maxbuffer: a larger frame would cost the connection (client-protocol §1.2). */
+export const FRAME_BYTES_MAX = 0xfffff;
+/** A reply may be longer than what a server takes: a list of many children (operations §10, complaint 5). */
+export const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+/** Path text of one setWatches, as Java's client splits it (client-protocol §6.7). */
+export const SET_WATCHES_BYTES = 128 * 1024;
+/** Events that an iterator holds before it says that there is a gap. */
+export const WATCH_EVENTS_MAX = 1024;
+/** Longest pause between pings (client-protocol §2.5). */
+export const PING_PAUSE_MS_MAX = 10_000;
+/** Pauses between looks for a server that takes writes, doubling (operations §9.2). */
+export const PROBE_PAUSE_MS_MIN = 100;
+export const PROBE_PAUSE_MS_MAX = 60_000;
+export const PROBE_TIMEOUT_MS = 1000;
+/** How long an orderly end waits for its answer. */
+export const CLOSE_TIMEOUT_MS = 5000;

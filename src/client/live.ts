@@ -1,0 +1,143 @@
+/**
+ * A value kept up to date: read with a one-shot watch, read again when it fires or the connection was away. The last read
+ * follows the last change, so the final state is never missed; states in between may be.
+ */
+import { EventQueue } from "./event_queue.ts";
+import { ZkError } from "./errors.ts";
+import type { SessionState } from "./session_machine.ts";
+import { guarded } from "./watch_events.ts";
+import type { EndedEvent, WatchSink } from "./watch_events.ts";
+
+export interface LiveSource<T> {
+  /** Reads and leaves a watch for the next change. */
+  read(sink: WatchSink): Promise<T>;
+  /** Whether two values are the same to the caller. */
+  same(a: T, b: T): boolean;
+  onState(listener: (state: SessionState) => void): () => void;
+}
+
+/**
+ * @example
+ * await using config = await zk.watchValue("/config");
+ * for await (const value of config) apply(value?.data);
+ */
+export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
+  readonly #source: LiveSource<T>;
+  readonly #listeners = new Set<(value: T) => void>();
+  readonly #readers = new Set<EventQueue<T>>();
+  readonly #stopListening: () => void;
+  #current: T | undefined;
+  #hasValue = false;
+  #isStale = true;
+  #isReading = false;
+  #isOpen = true;
+  #error: ZkError | undefined;
+  #first: { resolve(): void; reject(error: ZkError): void } | undefined;
+
+  private constructor(source: LiveSource<T>) {
+    this.#source = source;
+    this.#stopListening = source.onState((state) => {
+      if (state === "connected" || state === "connectedReadOnly") this.#refresh();
+    });
+  }
+
+  /** Resolves with the first value read. @throws {ZkError} why there is none, such as NO_AUTH */
+  static async open<T>(source: LiveSource<T>): Promise<Live<T>> {
+    const live = new Live(source);
+    await new Promise<void>((resolve, reject) => {
+      live.#first = { resolve, reject };
+      live.#refresh();
+    });
+    return live;
+  }
+
+  /** The latest value read; undefined (of a value): there is no such node. */
+  get current(): T {
+    return this.#current as T;
+  }
+  /** Why it is kept up to date no longer; undefined while it is, and after `close`. */
+  get error(): ZkError | undefined {
+    return this.#error;
+  }
+
+  /** Called with each new value from now on. @returns what takes the listener away */
+  onChange(listener: (value: T) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Never fails. The server's one-shot watch stays until it fires into nothing. */
+  close(): Promise<void> {
+    this.#stop(undefined);
+    return Promise.resolve();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The value now, then each newer one; a slow reader gets the latest alone. Throws when it can be kept no longer. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    const queue: EventQueue<T> = new EventQueue(() => void this.#readers.delete(queue));
+    if (this.#hasValue) queue.push(this.#current as T);
+    if (this.#isOpen) this.#readers.add(queue);
+    else queue.end(this.#error);
+    return queue;
+  }
+
+  /** For the client: the watch fired. */
+  event(): void {
+    this.#refresh();
+  }
+  /** For the client: the session is over. */
+  ended(reason: EndedEvent["reason"], error: ZkError | undefined): void {
+    if (reason === "removed") this.#refresh(); // someone removed all watches of the path
+    else this.#stop(error);
+  }
+
+  #refresh(): void {
+    this.#isStale = true;
+    if (this.#isReading || !this.#isOpen) return;
+    this.#isReading = true;
+    void this.#readUntilFresh();
+  }
+
+  /** A change during a read makes it stale again: one more read. */
+  async #readUntilFresh(): Promise<void> {
+    while (this.#isStale && this.#isOpen) {
+      this.#isStale = false;
+      try {
+        this.#publish(await this.#source.read(this));
+      } catch (error) {
+        // The next read is queued until there is a connection, so this does not spin.
+        if (error instanceof ZkError && error.code === "CONNECTION_LOSS") this.#isStale = true;
+        else this.#fail(error as ZkError);
+      }
+    }
+    this.#isReading = false;
+  }
+
+  #publish(value: T): void {
+    if (!this.#isOpen) return;
+    if (this.#hasValue && this.#source.same(this.#current as T, value)) return;
+    this.#current = value;
+    this.#hasValue = true;
+    this.#first?.resolve();
+    for (const queue of this.#readers) queue.replace(value);
+    for (const listener of [...this.#listeners]) guarded(() => listener(value));
+  }
+
+  /** A client closed on purpose ends what it kept without a word. */
+  #fail(error: ZkError): void {
+    this.#stop(this.#hasValue && error.code === "CLOSED" ? undefined : error);
+  }
+
+  #stop(error: ZkError | undefined): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#error = error;
+    this.#stopListening();
+    if (error !== undefined) this.#first?.reject(error);
+    for (const queue of this.#readers) queue.end(error);
+    this.#readers.clear();
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * The requests of one client and the bytes that are still to be sent: encoded at the call, answered in order. Knows no
+ * socket: the driver takes bytes out and puts frames in (docs/internals/client.md; client-protocol §1.5, §9).
+ * Invariants: the first `sentCount` requests of the queue were sent on the present connection, the others' frames lie in the
+ * outbox in the same order; a request is settled once.
+ */
+import { messageOf, ProtocolError } from "../base/errors.ts";
+import { invariant, InvariantError } from "../base/invariant.ts";
+import { Reader } from "../jute/reader.ts";
+import { Writer } from "../jute/writer.ts";
+import { Code } from "../protocol/codes.ts";
+import { Xid } from "../protocol/ops.ts";
+import type { Clock } from "../runtime.ts";
+import { answered, misuse, unanswered, ZkError } from "./errors.ts";
+import { type CallOptions, limitCall } from "./call_options.ts";
+import {
+  QUEUED_BYTES_MAX,
+  REPLY_BYTES_MAX,
+  REQUESTS_MAX,
+  SEND_BUFFER_KEPT_BYTES,
+  SEND_BUFFERS_KEPT,
+} from "./limits.ts";
+import { type Operation, Request, RequestQueue } from "./request.ts";
+import type { WatchSink } from "./watch_events.ts";
+import type { WatchKind, WatchRegistry } from "./watch_registry.ts";
+
+export interface PipelineHooks {
+  /** The outbox is no longer empty. */
+  onQueued(): void;
+  onAuthReply(err: number): void;
+}
+
+const HEADER_BYTES = 12;
+const XID_MAX = 0x7fff_fffe;
+const FIRST_BUFFER_BYTES = 16 * 1024;
+
+type Refusal = (op: string, path: string | undefined, wasSent: boolean) => ZkError;
+
+export class Pipeline {
+  /** Of ordinary replies: what this client has seen, and a server must have (client-protocol §3.1). */
+  lastZxid = 0;
+  /** setWatches requests without an answer: until then an event with zxid -1 is one of theirs. */
+  catchUpsPending = 0;
+  readonly #registry: WatchRegistry;
+  readonly #clock: Clock;
+  readonly #hooks: PipelineHooks;
+  readonly #frameBytesMax: number;
+  readonly #reader = new Reader(REPLY_BYTES_MAX);
+  readonly #queue = new RequestQueue();
+  #sentCount = 0;
+  #outbox = new Writer(FIRST_BUFFER_BYTES);
+  #spare: Writer[] = [];
+  #hasCancelled = false;
+  #xid = 0;
+  #refusal: Refusal | undefined;
+
+  constructor(registry: WatchRegistry, clock: Clock, frameBytesMax: number, hooks: PipelineHooks) {
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#frameBytesMax = frameBytesMax;
+    this.#hooks = hooks;
+  }
+
+  /** Requests queued or under way. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+  get queuedBytes(): number {
+    return this.#outbox.pos;
+  }
+
+  /** Encodes and queues one request. Never throws: what is wrong rejects. */
+  call<T, A, B>(
+    operation: Operation<T, A, B>,
+    path: string | undefined,
+    fullPath: string,
+    a: A,
+    b: B,
+    options?: CallOptions,
+    sink?: WatchSink,
+  ): Promise<T> {
+    const refused = this.#refuse(operation.name, path, options);
+    if (refused !== undefined) return Promise.reject(refused);
+    const w = this.#outbox, start = w.pos;
+    this.#xid = this.#xid === XID_MAX ? 1 : this.#xid + 1;
+    try {
+      w.ensure(HEADER_BYTES);
+      w.int32(0);
+      w.int32(this.#xid);
+      w.int32(operation.op);
+      operation.encode(w, fullPath, a, b);
+    } catch (error) {
+      w.pos = start;
+      return Promise.reject(misuse(operation.name, path, messageOf(error)));
+    }
+    const length = w.pos - start - 4;
+    if (length > this.#frameBytesMax) {
+      w.pos = start;
+      return Promise.reject(tooLong(operation.name, path, length, this.#frameBytesMax));
+    }
+    w.view.setInt32(start, length);
+    const request = new Request(operation, this.#xid, path, fullPath, sink);
+    request.frameStart = start;
+    request.frameEnd = w.pos;
+    this.#queue.push(request);
+    if (options !== undefined) this.#limit(request, options);
+    if (start === 0) this.#hooks.onQueued();
+    return request.promise as Promise<T>;
+  }
+
+  #refuse(
+    op: string,
+    path: string | undefined,
+    options: CallOptions | undefined,
+  ): ZkError | undefined {
+    if (this.#refusal !== undefined) return this.#refusal(op, path, false);
+    if (options?.signal?.aborted === true) {
+      return unanswered(
+        "ABORTED",
+        op,
+        path,
+        false,
+        "its signal was aborted",
+        options.signal.reason,
+      );
+    }
+    if (this.#queue.length < REQUESTS_MAX && this.#outbox.pos < QUEUED_BYTES_MAX) return undefined;
+    const why = `${this.#queue.length} requests and ${this.#outbox.pos} bytes wait already; ` +
+      "await answers before sending more";
+    return unanswered("QUEUE_FULL", op, path, false, why);
+  }
+
+  #limit(request: Request, options: CallOptions): void {
+    request.release = limitCall(this.#clock, options, (code, why, cause) => {
+      const { rule, path, isSent } = request;
+      if (!isSent) this.#hasCancelled = true;
+      request.reject(unanswered(code, rule.name, path, isSent, why, cause));
+    });
+  }
+
+  // ------------------------------------------------------------------------------ out
+
+  /**
+   * All that is queued, as one run of bytes lent until `done` is called. From here on these requests count as sent.
+   * @returns undefined when there is nothing
+   */
+  takeUnsent(): { readonly bytes: Uint8Array; readonly done: () => void } | undefined {
+    if (this.#hasCancelled) this.#dropCancelled();
+    const out = this.#outbox;
+    if (out.pos === 0) return undefined;
+    for (let i = this.#sentCount; i < this.#queue.length; i++) {
+      (this.#queue.at(i) as Request).isSent = true;
+    }
+    this.#sentCount = this.#queue.length;
+    this.#outbox = this.#spare.pop() ?? new Writer(FIRST_BUFFER_BYTES);
+    invariant(this.#outbox.pos === 0, "A spare buffer is empty", { pos: this.#outbox.pos });
+    return { bytes: out.written(), done: () => this.#giveBack(out) };
+  }
+
+  #giveBack(writer: Writer): void {
+    const isKept = this.#spare.length < SEND_BUFFERS_KEPT &&
+      writer.bytes.length <= SEND_BUFFER_KEPT_BYTES;
+    if (!isKept) return;
+    writer.pos = 0;
+    this.#spare.push(writer);
+  }
+
+  /** Requests given up before they were sent leave no trace. */
+  #dropCancelled(): void {
+    this.#hasCancelled = false;
+    const old = this.#outbox, fresh = new Writer(Math.max(FIRST_BUFFER_BYTES, old.pos));
+    this.#queue.filterFrom(this.#sentCount, (request) => {
+      if (request.isSettled) return false;
+      const start = fresh.pos;
+      fresh.raw(old.bytes, request.frameStart, request.frameEnd);
+      request.frameStart = start;
+      request.frameEnd = fresh.pos;
+      return true;
+    });
+    this.#outbox = fresh;
+  }
+
+  // ------------------------------------------------------------------------------ in
+
+  /**
+   * One frame behind the handshake.
+   * @throws {ProtocolError} the server lost its place: the connection is worth nothing
+   */
+  receive(bytes: Uint8Array, start: number, end: number): void {
+    const r = this.#reader.reset(bytes, start, end);
+    const xid = r.int32(), zxid = r.int64Number(), err = r.int32();
+    if (xid < 0) return this.#receiveOther(r, xid, zxid, err);
+    const request = this.#queue.peek();
+    if (request === undefined || this.#sentCount === 0 || request.xid !== xid) {
+      throw new ProtocolError(
+        `Reply to xid ${xid} from the server where ${request?.xid ?? "none"} was next`,
+      );
+    }
+    this.#queue.shift();
+    this.#sentCount--;
+    if (zxid > 0) this.lastZxid = zxid;
+    if (request.isSettled) return; // given up by its caller
+    if (err === Code.ok) return this.#resolve(r, request);
+    if (err === Code.noNode && request.rule.mayMiss === true) {
+      this.#watch(request, "exists");
+      return request.resolve(undefined);
+    }
+    request.reject(answered(err, request.rule.name, request.path));
+  }
+
+  #resolve(r: Reader, request: Request): void {
+    const { rule, path } = request;
+    let value: unknown;
+    try {
+      value = rule.decode(r, request);
+    } catch (error) {
+      if (error instanceof ZkError) return request.reject(error);
+      request.reject(unanswered("CONNECTION_LOSS", rule.name, path, true, messageOf(error)));
+      throw error;
+    }
+    const { watches } = rule;
+    if (watches !== undefined) this.#watch(request, watches === "exists" ? "data" : watches);
+    request.resolve(value);
+  }
+
+  #watch({ sink, fullPath }: Request, kind: WatchKind): void {
+    if (sink !== undefined) this.#registry.add(kind, fullPath, sink);
+  }
+
+  #receiveOther(r: Reader, xid: number, zxid: number, err: number): void {
+    switch (xid) {
+      case Xid.notification: {
+        const type = r.int32();
+        r.skip(4); // state: always SyncConnected
+        const path = r.ustring() ?? "";
+        return this.#registry.dispatch(type, path, zxid, zxid < 0 && this.catchUpsPending > 0);
+      }
+      case Xid.ping:
+        return;
+      case Xid.auth:
+        return this.#hooks.onAuthReply(err);
+      case Xid.setWatches:
+        this.catchUpsPending = Math.max(0, this.catchUpsPending - 1);
+        return;
+      default:
+        throw new ProtocolError(`Reply to xid ${xid} from the server, which no request has`);
+    }
+  }
+
+  // ------------------------------------------------------------------------------ losing
+
+  /** The connection is gone: what was sent may have happened; what was not stays queued. */
+  loseSent(why: string): void {
+    this.catchUpsPending = 0;
+    for (; this.#sentCount > 0; this.#sentCount--) {
+      const request = this.#queue.shift() as Request;
+      request.reject(unanswered("CONNECTION_LOSS", request.rule.name, request.path, true, why));
+    }
+  }
+
+  /** No further calls; those queued and under way are still answered. */
+  refuse(refusal: Refusal): void {
+    this.#refusal = refusal;
+  }
+
+  /** The session is over: nothing is answered any more, now or later. */
+  end(refusal: Refusal): void {
+    this.#refusal = refusal;
+    for (let request = this.#queue.shift(); request !== undefined; request = this.#queue.shift()) {
+      request.reject(refusal(request.rule.name, request.path, request.isSent));
+    }
+    this.#sentCount = 0;
+    this.#outbox = new Writer(0);
+    this.#spare = [];
+  }
+}
+
+/** Whether the connection is to blame, and not a bug of ours. */
+export function isServersFault(error: unknown): boolean {
+  return error instanceof ProtocolError && !(error instanceof InvariantError);
+}
+
+function tooLong(op: string, path: string | undefined, bytes: number, max: number): ZkError {
+  return misuse(
+    op,
+    path,
+    `the request has ${bytes} bytes, ${max} are allowed; store less in one node, or raise jute.maxbuffer ` +
+      "on every server and frameBytesMax here",
+  );
+}
