@@ -2,7 +2,7 @@
  * ACL lists, each held once under a small id (storage-format §7.2), and who may do what (client-protocol §7).
  *
  * A list is counted by the znodes that use it. One that nobody uses stays for a while, since a change under way may
- * hold its id; IDLE_MAX later ones push it out. Invariant: an id is never given to another list.
+ * hold its id; later ones push it out, by number and by size. Invariant: an id is never given to another list.
  */
 import { invariant } from "../base/invariant.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
@@ -16,6 +16,8 @@ import { ipMatchesAny, type IpPrefix, parseIpPrefix } from "./ip_match.ts";
 export const OPEN_ACL_ID = -1;
 /** Lists without users that are kept. */
 const IDLE_MAX = 4096;
+/** And the length of their texts: a refused request may bring a list as large as a frame. The newest stays, whatever its size. */
+const IDLE_TEXT_MAX = 1024 * 1024;
 /** Largest key of a snapshot that serves as our id. */
 const KEY_MAX = 0x3fff_ffff;
 
@@ -45,6 +47,7 @@ export class AclTable {
   readonly #entries = new Map<number, Entry>();
   readonly #idsByText = new Map<string, number>();
   readonly #idle = new Set<number>();
+  #idleText = 0;
   /** Keys of a loaded snapshot beyond KEY_MAX. */
   readonly #renamed = new Map<number, number>();
   readonly #options: AclOptions;
@@ -62,14 +65,15 @@ export class AclTable {
     return this.#entries.size;
   }
 
-  /** The id of a list; equal lists in the same order share one. It is good at least until the turn ends. */
+  /** The id of a list; equal lists in the same order share one. Until it is retained it is good up to the next call. */
   intern(list: readonly Acl[]): number {
     const text = textOf(list);
     const known = this.#idsByText.get(text);
     if (known !== undefined) return known;
     const id = this.#nextId++;
-    this.#put(id, entryOf(list, text));
-    this.#becomeIdle(id);
+    const entry = entryOf(list, text);
+    this.#put(id, entry);
+    this.#becomeIdle(id, entry);
     return id;
   }
 
@@ -89,14 +93,14 @@ export class AclTable {
   retain(id: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return; // the open one, or a fuzzy snapshot's gap
-    if (entry.users++ === 0) this.#idle.delete(id);
+    if (entry.users++ === 0) this.#leaveIdle(id, entry);
   }
 
   release(id: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     invariant(entry.users > 0, "A released ACL list is in use", { id });
-    if (--entry.users === 0) this.#becomeIdle(id);
+    if (--entry.users === 0) this.#becomeIdle(id, entry);
   }
 
   /** @param wanted permissions of which one suffices */
@@ -134,8 +138,9 @@ export class AclTable {
     if (id === OPEN_ACL_ID) return;
     invariant(this.users(id) === 0, "ACL lists are loaded before their znodes", { key });
     this.#drop(id);
-    this.#put(id, entryOf(list, textOf(list)));
-    this.#idle.add(id); // nothing is pushed out: its znodes come later
+    const entry = entryOf(list, textOf(list));
+    this.#put(id, entry);
+    this.#joinIdle(id, entry); // nothing is pushed out: its znodes come later
   }
 
   /** Section 3's next pair. @throws {JuteError} */
@@ -159,6 +164,7 @@ export class AclTable {
     this.#entries.clear();
     this.#idsByText.clear();
     this.#idle.clear();
+    this.#idleText = 0;
     this.#renamed.clear();
     this.#nextId = 1;
     this.#forgetLast();
@@ -209,17 +215,28 @@ export class AclTable {
     if (!this.#idsByText.has(entry.text)) this.#idsByText.set(entry.text, id);
   }
 
-  #becomeIdle(id: number): void {
+  #becomeIdle(id: number, entry: Entry): void {
+    this.#joinIdle(id, entry);
+    for (const oldest of this.#idle) {
+      if (this.#idle.size <= IDLE_MAX && this.#idleText <= IDLE_TEXT_MAX) return;
+      if (oldest !== id) this.#drop(oldest);
+    }
+  }
+
+  #joinIdle(id: number, entry: Entry): void {
     this.#idle.add(id);
-    if (this.#idle.size <= IDLE_MAX) return;
-    for (const oldest of this.#idle) return this.#drop(oldest);
+    this.#idleText += entry.text.length;
+  }
+
+  #leaveIdle(id: number, entry: Entry): void {
+    if (this.#idle.delete(id)) this.#idleText -= entry.text.length;
   }
 
   #drop(id: number): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
-    this.#idle.delete(id);
+    this.#leaveIdle(id, entry);
     if (this.#idsByText.get(entry.text) === id) this.#idsByText.delete(entry.text);
     if (id === this.#lastId) this.#forgetLast();
   }
