@@ -9,11 +9,14 @@ import { Writer } from "../jute/writer.ts";
 import { Applier } from "../txn/apply.ts";
 import type { Database } from "../txn/database.ts";
 
-export function removeOrphans(db: Database, log: Log): void {
+/** @returns whether there were any: the tree is then another than snapshot and logs make it */
+export function removeOrphans(db: Database, log: Log): boolean {
   const applier = new Applier(db);
   applier.compareDigests = false;
+  let found = false;
   for (const id of db.tree.ephemeralSessions()) {
     if (db.sessions.has(id)) continue;
+    found = true;
     const paths = db.tree.ephemeralsOf(id);
     log.warn("Removing the ephemerals of a session that does not exist", {
       session: `0x${BigInt.asUintN(64, id).toString(16)}`,
@@ -32,4 +35,5 @@ export function removeOrphans(db: Database, log: Log): void {
     }
     applier.apply(w.bytes, 0, w.pos);
   }
+  return found;
 }

@@ -68,9 +68,12 @@ export class Persistence {
     return this.#recovered.journal;
   }
 
-  /** A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). */
-  async writeStartSnapshot(): Promise<void> {
-    if (this.#recovered.report.needsSnapshot) {
+  /**
+   * A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7).
+   * @param isChanged the tree was changed without a txn: replaying the logs again would not lead to it
+   */
+  async writeStartSnapshot(isChanged: boolean): Promise<void> {
+    if (isChanged || this.#recovered.report.needsSnapshot) {
       await this.#recovered.snapshotter.take(this.db, false);
     }
   }

@@ -107,8 +107,8 @@ class Server implements RunningServer {
     const options = this.#options, { db } = storage;
     for (const id of db.sessions.keys()) ids.observe(id);
     for (const id of db.tree.ephemeralSessions()) ids.observe(id);
-    removeOrphans(db, this.#log);
-    await storage.writeStartSnapshot();
+    const isChanged = removeOrphans(db, this.#log);
+    await storage.writeStartSnapshot(isChanged);
     const throttle = new ConnectThrottle(
       {
         tokens: options.connectionThrottleTokens,

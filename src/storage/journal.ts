@@ -305,7 +305,7 @@ export class Journal<E extends Pending> {
     this.#seal(group, file);
     await file.append(group.bytes.subarray(group.start, group.end));
     if (this.#options.forceSync) await this.#sync(file);
-    file.padAhead();
+    file.padAhead(group.end - group.start);
     this.stats.groups++;
     this.stats.txns += group.entries.length;
     this.stats.bytes += group.end - group.start;

@@ -4,8 +4,13 @@
 export const FILE_FIELD_BYTES_MAX = 64 * 1024 * 1024;
 /** Longest payload of a log entry: a multi or a closeSession may hold many fields. */
 export const ENTRY_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
-/** Zeros written ahead of the log at a time; blocks written before make fdatasync cheaper (performance-notes §3). */
-export const PREALLOC_STEP_BYTES = 4 * 1024 * 1024;
+/**
+ * Zeros written ahead of the log at a time: blocks written before make a small fdatasync cheaper (93 against 136 us). A
+ * step of 4 MiB held the file's lock for up to 9 ms, and groups waited behind it.
+ */
+export const PREALLOC_STEP_BYTES = 256 * 1024;
+/** Groups larger than this gain nothing from zeros, which would go to the disk besides them. */
+export const PREALLOC_GROUP_BYTES_MAX = 32 * 1024;
 /** Bytes that may wait for the disk in buffers outside the codec's regions: entries larger than a region. */
 export const JOURNAL_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
 /** Snapshots tried, newest first, before the start is refused (storage-format §7.4). */

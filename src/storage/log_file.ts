@@ -10,7 +10,7 @@ import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
 import type { File, Fs } from "../runtime.ts";
 import type { FileFormat } from "./host.ts";
-import { PREALLOC_STEP_BYTES } from "./limits.ts";
+import { PREALLOC_GROUP_BYTES_MAX, PREALLOC_STEP_BYTES } from "./limits.ts";
 import { firstChain, LOG_HEADER_BYTES, logHeader, paddedSize } from "./log_format.ts";
 import { logName } from "./names.ts";
 
@@ -92,9 +92,10 @@ export class LogFile {
     return this.#file.syncData();
   }
 
-  /** Writes zeros ahead when half a step is left; called between groups. */
-  padAhead(): void {
+  /** Writes zeros ahead when half a step is left; called between groups. @param groupBytes of the last one */
+  padAhead(groupBytes = 0): void {
     if (this.#padding !== undefined || this.#unit <= 0) return;
+    if (groupBytes > PREALLOC_GROUP_BYTES_MAX) return;
     const wanted = paddedSize(this.position + (this.#unit >> 1), this.#padded, this.#unit);
     const from = Math.max(this.#padded, this.position);
     if (wanted <= from) return;
