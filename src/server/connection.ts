@@ -120,9 +120,14 @@ export class ClientConnection implements FrameSink, Watcher {
     this.output.flush();
     if (this.output.isClogged) {
       this.#pause();
-      if (this.output.pendingBytes > OUTPUT_HARD_BYTES_MAX) {
-        this.close("Client does not read its replies", { pending: this.output.pendingBytes });
-      }
+      this.closeIfOwedTooMuch();
+    }
+  }
+
+  closeIfOwedTooMuch(): void {
+    const pending = this.output.pendingBytes;
+    if (pending > OUTPUT_HARD_BYTES_MAX) {
+      this.close("Client does not read its replies", { pending });
     }
   }
 

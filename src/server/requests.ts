@@ -187,6 +187,7 @@ export class Requests implements ReadCaller {
         const xid = r.int32(), type = r.int32();
         this.#read(xid, type, r);
       });
+      connection.closeIfOwedTooMuch();
     }
     this.#identities = this.#ids.current;
     if (this.#reads > 0) this.#countReads();
