@@ -31,10 +31,11 @@ class Alarm {
     });
   }
 
+  /** For good: connections that still linger would set it again, and keep the process alive. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#atMs = Infinity;
+    this.#atMs = -Infinity;
   }
 }
 

@@ -6,7 +6,8 @@ import { Op } from "../../src/protocol/ops.ts";
 import { GetAclResponse, SetWatches2 } from "../../src/protocol/records.ts";
 import { EventType } from "../../src/protocol/watch_types.ts";
 import type { TestClient } from "../support/client.ts";
-import { inSim, type SimStage } from "../support/in_process.ts";
+import { createSim } from "../../runtimes/sim/index.ts";
+import { inSim, SimStage } from "../support/in_process.ts";
 import {
   authBody,
   childrenOf,
@@ -225,4 +226,18 @@ test("an orderly stop answers what was read, then ends every connection", async 
     });
     await assert.doesNotReject(stage.stop());
   });
+});
+
+test("a server that was stopped leaves nothing that still wants to wake up", async () => {
+  const sim = createSim({ seed: 1 });
+  const stage = new SimStage(sim, {});
+  await sim.runUntil((async () => {
+    await stage.start();
+    await done(create(await stage.connect(), "/a"));
+    await stage.open();
+    await stage.stop();
+  })());
+  const stoppedMs = sim.nowMs;
+  await sim.run();
+  assert.ok(sim.nowMs - stoppedMs < 100, `the last event came after ${sim.nowMs - stoppedMs} ms`);
 });
