@@ -227,7 +227,11 @@ export interface Process {
   arch(): string;
   osVersion(): string;
   /** Bytes: resident, used and largest heap. */
-  memory(): { readonly residentBytes: number; readonly heapUsedBytes: number; readonly heapMaxBytes: number };
+  memory(): {
+    readonly residentBytes: number;
+    readonly heapUsedBytes: number;
+    readonly heapMaxBytes: number;
+  };
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
   fileDescriptors(): { readonly open: number; readonly max: number } | undefined;
   stdout(text: string): void;

@@ -22,6 +22,7 @@ import { AclRequests } from "./acl_requests.ts";
 import type { Database } from "./database.ts";
 import { prepareMulti } from "./multi.ts";
 import { NodeState, Overlay } from "./overlay.ts";
+import { parentEnd } from "./path_bytes.ts";
 import { CreatePreparer } from "./prepare_create.ts";
 import { NOTHING, type PreparedTxn, type WriteRequest } from "./request.ts";
 
@@ -349,11 +350,4 @@ function writeHeader(
   w.int64Number(zxid);
   w.int64Number(timeMs);
   w.int32(type);
-}
-
-/** Where the path of the parent ends; the empty path is the root. */
-export function parentEnd(bytes: Uint8Array, start: number, end: number): number {
-  let at = end - 1;
-  while (at > start && bytes[at] !== 0x2f) at--;
-  return Math.max(at, start);
 }

@@ -9,7 +9,8 @@ import { CONTAINER_OWNER, OwnerKind, ttlOwner } from "../tree/owner.ts";
 import { pathProblem, ZOOKEEPER_PATH } from "../tree/path.ts";
 import type { AclRequest } from "./acl_requests.ts";
 import { NodeState } from "./overlay.ts";
-import { parentEnd, type Preparer } from "./prepare.ts";
+import { parentEnd } from "./path_bytes.ts";
+import type { Preparer } from "./prepare.ts";
 import type { PreparedTxn, WriteRequest } from "./request.ts";
 
 const CREATE_MODE_MAX = 6;
