@@ -14,7 +14,7 @@ import { childrenSource, type ChildrenValue, type NodeValue, valueSource } from 
 import { Multi, MultiRead, type SendMulti } from "./multi.ts";
 import * as operations from "./operations.ts";
 import type { Data } from "./operations.ts";
-import { type Chroot, pathProblem } from "./paths.ts";
+import { type Chroot, pathProblem, prefixProblem } from "./paths.ts";
 import type { Operation } from "./request.ts";
 import type { ChildrenResult, CreateResult, DataResult, Stat } from "./results.ts";
 import type { SessionIdentity, SessionState } from "./session_machine.ts";
@@ -158,8 +158,8 @@ export class Client implements AsyncDisposable {
       ? operations.createTtl
       : operations.createContainer;
     const args = { data, acl: plan.acl };
-    const checked = plan.isSequential ? `${path}0` : path;
-    const created = this.#call(operation, path, args, plan.kind, options, undefined, checked);
+    const { kind, isSequential } = plan;
+    const created = this.#call(operation, path, args, kind, options, undefined, isSequential);
     if (this.#chroot.prefix === "") return created;
     return created.then((result) => ({ ...result, path: this.#chroot.own(result.path) }));
   }
@@ -312,12 +312,12 @@ export class Client implements AsyncDisposable {
     b: B,
     options: CallOptions | undefined,
     watcher?: Watcher,
-    checked = path,
+    isPrefix = false,
   ): Promise<T> {
-    const problem = pathProblem(checked);
+    const problem = isPrefix ? prefixProblem(path) : pathProblem(path);
     if (problem !== undefined) return Promise.reject(misuse(operation.name, path, problem));
     const sink = watcher === undefined ? undefined : sinkOf(watcher);
-    const full = this.#chroot.full(path);
+    const full = isPrefix ? this.#chroot.prefix + path : this.#chroot.full(path);
     return this.#driver.pipeline.call(operation, path, full, a, b, options, sink);
   }
 

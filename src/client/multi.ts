@@ -8,7 +8,7 @@ import type { CallOptions } from "./call_options.ts";
 import { createPlan, type NodeOptions } from "./create_mode.ts";
 import { answered, misuse, type ZkError } from "./errors.ts";
 import { type Data, readCreated, writeCreate, writeCreateTtl, writeSetData } from "./operations.ts";
-import { type Chroot, pathProblem } from "./paths.ts";
+import { type Chroot, pathProblem, prefixProblem } from "./paths.ts";
 import {
   type CreateResult,
   type DataResult,
@@ -51,12 +51,13 @@ class Batch {
     return this.#chroot;
   }
 
-  add(step: Step, op: number, checkedPath: string, write: (w: Writer, full: string) => void): void {
+  add(step: Step, op: number, isPrefix: boolean, write: (w: Writer, full: string) => void): void {
     if (this.#isSent) throw misuse("multi", undefined, "it was sent already; build another one");
-    const problem = pathProblem(checkedPath);
-    if (problem !== undefined) throw misuse(step.name, step.path, problem);
+    const { path } = step;
+    const problem = isPrefix ? prefixProblem(path) : pathProblem(path);
+    if (problem !== undefined) throw misuse(step.name, path, problem);
     this.#head(op, false);
-    write(this.#w, this.#chroot.full(step.path));
+    write(this.#w, isPrefix ? this.#chroot.prefix + path : this.#chroot.full(path));
     this.steps.push(step);
   }
 
@@ -115,7 +116,7 @@ export class Multi<R extends readonly unknown[] = []> {
     };
     const write = op === Op.createTtl ? writeCreateTtl : writeCreate;
     const step = { name: "create", path, type: Op.create2, read };
-    this.#batch.add(step, op, isSequential ? `${path}0` : path, (w, full) => {
+    this.#batch.add(step, op, isSequential, (w, full) => {
       write(w, full, { data, acl }, kind);
     });
     return this as unknown as Multi<[...R, CreateResult]>;
@@ -125,7 +126,7 @@ export class Multi<R extends readonly unknown[] = []> {
     this.#batch.add(
       { name: "delete", path, type: Op.delete, read: nothing },
       Op.delete,
-      path,
+      false,
       (w, full) => {
         w.ustring(full);
         w.int32(version);
@@ -136,7 +137,7 @@ export class Multi<R extends readonly unknown[] = []> {
 
   setData(path: string, data: Data, version: number = NO_VERSION): Multi<[...R, Stat]> {
     const step = { name: "setData", path, type: Op.setData, read: readStat };
-    this.#batch.add(step, Op.setData, path, (w, full) => writeSetData(w, full, data, version));
+    this.#batch.add(step, Op.setData, false, (w, full) => writeSetData(w, full, data, version));
     return this as unknown as Multi<[...R, Stat]>;
   }
 
@@ -145,7 +146,7 @@ export class Multi<R extends readonly unknown[] = []> {
     this.#batch.add(
       { name: "check", path, type: Op.check, read: nothing },
       Op.check,
-      path,
+      false,
       (w, full) => {
         w.ustring(full);
         w.int32(version);
@@ -213,7 +214,7 @@ export class MultiRead<R extends readonly unknown[] = []> {
 
   #read(name: string, type: number, path: string, read: (r: Reader) => unknown): this {
     const step = { name, path, type, read: (r: Reader) => ({ ok: true, value: read(r) }) };
-    this.#batch.add(step, type, path, (w, full) => {
+    this.#batch.add(step, type, false, (w, full) => {
       w.ustring(full);
       w.bool(false);
     });

@@ -26,6 +26,11 @@ export function pathProblem(path: string): string | undefined {
   return partProblem(path, start, end);
 }
 
+/** Of the path of a sequential node: the number follows, so that it may end with "/" (client-protocol §3.4). */
+export function prefixProblem(path: string): string | undefined {
+  return pathProblem(`${path}0`);
+}
+
 function partProblem(path: string, start: number, end: number): string | undefined {
   const length = end - start;
   if (length === 0) {

@@ -12,6 +12,7 @@ import {
   PING_PAUSE_MS_MAX,
   PROBE_PAUSE_MS_MAX,
   PROBE_PAUSE_MS_MIN,
+  ROUND_PAUSE_MS_MIN,
 } from "./limits.ts";
 
 export interface MachineConfig {
@@ -221,7 +222,9 @@ export class SessionMachine {
     if (event.timeoutMs <= 0 || isOther) {
       this.#do({ kind: "drop", attempt: this.#attempt });
       // Without a session to lose this is a server that has none to give: the next one may.
-      return continues ? this.#end("expired") : this.#pause(nowMs);
+      if (continues) return this.#end("expired");
+      this.#failures++;
+      return this.#pause(nowMs);
     }
     this.#phase = "connected";
     this.#failures = 0;
@@ -266,7 +269,8 @@ export class SessionMachine {
     const { jitterMs, hosts } = this.#config;
     const isRoundOver = this.#failures > 0 && this.#failures % hosts.length === 0;
     this.#phase = "waiting";
-    this.#untilMs = nowMs + this.#prng.below(jitterMs + 1) + (isRoundOver ? jitterMs : 0);
+    this.#untilMs = nowMs + this.#prng.below(jitterMs + 1) +
+      (isRoundOver ? Math.max(jitterMs, ROUND_PAUSE_MS_MIN) : 0);
   }
 
   #end(reason: EndReason): void {
