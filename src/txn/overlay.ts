@@ -235,7 +235,8 @@ export class Overlay {
   applied(zxid: Zxid, states: readonly NodeState[]): void {
     for (const state of states) {
       if (state.changedBy === zxid) this.#drop(state);
-      else if (state.id === NO_NODE) this.#settle(state);
+      // Not one dropped above: a multi names a state as often as it changed it.
+      else if (state.changedBy !== ZXID_ZERO && state.id === NO_NODE) this.#settle(state);
     }
   }
 
