@@ -119,18 +119,24 @@ test("the same in the simulator, whose windows are small", async () => {
   for (const seed of [1, 2]) await inSim({}, (stage) => unread(stage, 20_000), seed);
 });
 
-/** So many notifications of about 1 KB to everyone who watches. */
-async function notifications(writer: TestClient, path: string, count: number): Promise<void> {
+const LONG_PATH = `/${"long".repeat(250)}`;
+
+/** So many notifications of about 1 KB to everyone who watches, no faster than `listening` takes them. */
+async function notifications(
+  writer: TestClient,
+  listening: TestClient,
+  count: number,
+  path = LONG_PATH,
+): Promise<void> {
   for (let left = count; left > 0; left -= 500) {
     const parts = Array.from({ length: Math.min(500, left) }, (): [number, Uint8Array] => [
       Op.setData,
       setDataBody(path, ""),
     ]);
     await done(writer.send(Op.multi, multiBody(parts)));
+    await ping(listening);
   }
 }
-
-const LONG_PATH = `/${"long".repeat(250)}`;
 
 async function deaf(stage: Stage): Promise<void> {
   const writer = await stage.connect({ timeoutMs: 60_000 });
@@ -141,15 +147,13 @@ async function deaf(stage: Stage): Promise<void> {
     await done(client.send(Op.addWatch, addWatchBody("/", 1)));
   }
   deafOne.pause();
-  await notifications(writer, LONG_PATH, 5000);
-  await ping(listening);
+  await notifications(writer, listening, 5000);
   assert.equal(listening.events.length, 5000);
   deafOne.resume();
   await deafOne.eventsReached(5000);
   deafOne.pause();
-  await notifications(writer, LONG_PATH, 50_000);
+  await notifications(writer, listening, 50_000);
   await ping(writer);
-  await ping(listening);
   assert.equal(listening.events.length, 55_000, "the others got every one");
   assert.ok(stage.closeReasons().includes("Client does not read its notifications"));
   deafOne.resume();
