@@ -32,8 +32,10 @@ export class BunConnection implements Connection {
   constructor(socket: Socket<BunConnection>) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    this.remote = addressOf(socket.remoteAddress, socket.remotePort);
-    this.local = addressOf(socket.localAddress, socket.localPort);
+    // Bun's types do not say it: a peer that has reset already has no address.
+    const known: { readonly remoteAddress?: string; readonly localAddress?: string } = socket;
+    this.remote = addressOf(known.remoteAddress ?? "", socket.remotePort);
+    this.local = addressOf(known.localAddress ?? "", socket.localPort);
   }
 
   get bufferedBytes(): number {
