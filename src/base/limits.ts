@@ -18,8 +18,9 @@ export const DEFERRED_BYTES_MAX = 4 * 1024 * 1024;
 export const OUTPUT_NOTIFY_BYTES_MAX = 32 * 1024 * 1024;
 /** Output that a connection may owe at all: DEFERRED_READS_MAX replies of the default jute.maxbuffer, and some. */
 export const OUTPUT_HARD_BYTES_MAX = 320 * 1024 * 1024;
-/** Authenticated ids of one connection. */
+/** Authenticated ids of one connection, and their characters together. */
 export const IDENTITIES_MAX = 1024;
+export const IDENTITIES_CHARS_MAX = 1024 * 1024;
 /** Data in the answer to one multiRead: its parts may name a large node as often as they fit the request. */
 export const MULTI_READ_BYTES_MAX = 64 * 1024 * 1024;
 /**

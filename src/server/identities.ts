@@ -1,5 +1,5 @@
 /** What a connection has proved to be. Lists are never changed, so a request keeps the one it arrived with. */
-import { IDENTITIES_MAX } from "../base/limits.ts";
+import { IDENTITIES_CHARS_MAX, IDENTITIES_MAX } from "../base/limits.ts";
 import type { Identity } from "../protocol/acl.ts";
 import { fullAddress } from "../session/address.ts";
 
@@ -32,11 +32,15 @@ export class Identities {
     const added = identities.filter((one) =>
       !current.some((known) => known.scheme === one.scheme && known.id === one.id)
     );
-    if (current.length + added.length > IDENTITIES_MAX) return false;
     if (added.length === 0) return true;
     const next = [...current, ...added];
+    if (next.length > IDENTITIES_MAX || charsOf(next) > IDENTITIES_CHARS_MAX) return false;
     if (keepOld) this.#versions.push(next);
     else this.#versions = [next];
     return true;
   }
+}
+
+function charsOf(identities: readonly Identity[]): number {
+  return identities.reduce((sum, { scheme, id }) => sum + scheme.length + id.length, 0);
 }
