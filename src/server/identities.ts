@@ -2,13 +2,14 @@
 import { IDENTITIES_CHARS_MAX, IDENTITIES_MAX } from "../base/limits.ts";
 import type { Identity } from "../protocol/acl.ts";
 import { fullAddress } from "../session/address.ts";
+import { ipIdentity, withIdentities } from "../session/auth/identities.ts";
 
 export class Identities {
   /** The last one is in force; older ones while a waiting request refers to them. */
   #versions: (readonly Identity[])[];
 
   constructor(host: string) {
-    this.#versions = [[{ scheme: "ip", id: fullAddress(host) }]];
+    this.#versions = [[ipIdentity(fullAddress(host))]];
   }
 
   get version(): number {
@@ -29,11 +30,8 @@ export class Identities {
    */
   add(identities: readonly Identity[], keepOld: boolean): boolean {
     const { current } = this;
-    const added = identities.filter((one) =>
-      !current.some((known) => known.scheme === one.scheme && known.id === one.id)
-    );
-    if (added.length === 0) return true;
-    const next = [...current, ...added];
+    const next = withIdentities(current, identities);
+    if (next === current) return true;
     if (next.length > IDENTITIES_MAX || charsOf(next) > IDENTITIES_CHARS_MAX) return false;
     if (keepOld) this.#versions.push(next);
     else this.#versions = [next];
