@@ -1,7 +1,6 @@
 /** Bodies of replies to writes, made from what the applying stage left (client-protocol §3.1, §3.6). */
 import { invariant } from "../base/invariant.ts";
 import { Writer } from "../jute/writer.ts";
-import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Applier } from "../txn/apply.ts";
@@ -26,9 +25,23 @@ export class Replies {
     w.int32(resultTypeOf(type));
     w.bool(false);
     w.int32(err);
+    if (type === Op.error) w.int32(err);
+    else this.#result(type, applier, w);
+  }
+
+  /** Behind the header of a reply without an error. */
+  body(txn: ServerTxn, applier: Applier, w: Writer): void {
+    if (txn.type === Op.sync) return w.raw(txn.reply);
+    if (txn.type !== Op.multi) return this.#result(txn.type, applier, w);
+    w.raw(this.#multi.bytes, 0, this.#multi.pos);
+    w.int32(-1);
+    w.bool(true);
+    w.int32(-1);
+  }
+
+  /** Of one write, alone or in a multi. */
+  #result(type: number, applier: Applier, w: Writer): void {
     switch (type) {
-      case Op.error:
-        return w.int32(err);
       case Op.create:
         return w.span(applier.payload, applier.pathStart, applier.pathEnd);
       case Op.create2:
@@ -37,36 +50,14 @@ export class Replies {
         w.span(applier.payload, applier.pathStart, applier.pathEnd);
         return this.#tree.writeStat(applier.node, w);
       case Op.setData:
-        return this.#tree.writeStat(applier.node, w);
-      default:
-        return;
-    }
-  }
-
-  body(txn: ServerTxn, applier: Applier, w: Writer): void {
-    switch (txn.type) {
-      case Op.create:
-        return w.span(txn.bytes, applier.pathStart, applier.pathEnd);
-      case Op.create2:
-      case Op.createContainer:
-      case Op.createTtl:
-        w.span(txn.bytes, applier.pathStart, applier.pathEnd);
-        return this.#tree.writeStat(applier.node, w);
-      case Op.setData:
       case Op.setAcl:
         return this.#tree.writeStat(applier.node, w);
-      case Op.multi:
-        w.raw(this.#multi.bytes, 0, this.#multi.pos);
-        w.int32(-1);
-        w.bool(true);
-        return w.int32(-1);
-      case Op.sync:
-        return w.raw(txn.reply);
       case Op.delete:
+      case Op.check:
       case Op.closeSession:
         return;
       default:
-        invariant(false, "Every write has a reply", { type: txn.type, err: Code.ok });
+        invariant(false, "Every write has a reply", { type });
     }
   }
 }
