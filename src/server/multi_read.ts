@@ -7,7 +7,7 @@ import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import { NO_NODE } from "../tree/tree.ts";
 import { skipPart } from "../txn/multi.ts";
-import { MARSHALLING_ERROR_WITH_BODY, type ReadCaller, type ReadContext } from "./reads.ts";
+import { MARSHALLING_ERROR_WITH_BODY, type ReadCaller, type ReadContext } from "./read_types.ts";
 
 /**
  * Watch flags are ignored. A request whose parts decode but cannot be run (writes, a null path) fails as a whole and still

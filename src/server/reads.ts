@@ -3,37 +3,17 @@
  * header that the connection has begun, and returns the result code; a body is dropped when the code is not OK.
  */
 import { utf8DecodeRange } from "../base/host.ts";
-import type { Zxid } from "../base/zxid.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
-import { type Identity, Perm } from "../protocol/acl.ts";
+import { Perm } from "../protocol/acl.ts";
 import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import { AddWatchMode, WatcherType } from "../protocol/watch_types.ts";
 import { userOf } from "../session/auth/schemes.ts";
 import { NO_NODE, type NodeId, type Tree } from "../tree/tree.ts";
-import type { Watcher, Watches } from "../watch/watches.ts";
 import { multiRead } from "./multi_read.ts";
+import { type ReadCaller, type ReadContext, UNKNOWN_OPERATION } from "./read_types.ts";
 import { setWatches } from "./set_watches.ts";
-
-export interface ReadContext {
-  readonly tree: Tree;
-  readonly watches: Watches;
-}
-
-/** The connection that reads. */
-export interface ReadCaller {
-  readonly watcher: Watcher;
-  readonly sessionId: bigint;
-  /** The ids it had when the request arrived. */
-  readonly identities: readonly Identity[];
-  /** A notification made while a request is handled, ahead of its reply. */
-  notify(type: number, path: string, zxid: Zxid): void;
-}
-
-/** Not codes of the protocol: the operation is none that a client may send; MARSHALLINGERROR, yet with its body. */
-export const UNKNOWN_OPERATION = 1;
-export const MARSHALLING_ERROR_WITH_BODY = 2;
 
 const NUL = 0;
 

@@ -15,7 +15,8 @@ import type { Watcher } from "../watch/watches.ts";
 import type { ClientConnection } from "./connection.ts";
 import { DeferredFrames } from "./deferred.ts";
 import { Identities } from "./identities.ts";
-import { MARSHALLING_ERROR_WITH_BODY, read, type ReadCaller, UNKNOWN_OPERATION } from "./reads.ts";
+import { MARSHALLING_ERROR_WITH_BODY, type ReadCaller, UNKNOWN_OPERATION } from "./read_types.ts";
+import { read } from "./reads.ts";
 import type { Replica } from "./replica.ts";
 import type { ServerTxn } from "./server_txn.ts";
 

@@ -4,7 +4,7 @@ import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import { EventType } from "../protocol/watch_types.ts";
 import { NO_NODE } from "../tree/tree.ts";
-import type { ReadCaller, ReadContext } from "./reads.ts";
+import type { ReadCaller, ReadContext } from "./read_types.ts";
 import { ZXID_NONE } from "../base/zxid.ts";
 
 export function setWatches(
