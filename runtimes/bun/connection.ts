@@ -2,7 +2,8 @@
  * One TCP connection by Bun's sockets. `socket.write` takes what the system takes and keeps nothing, so a lent view is
  * free again before `write` returns; what was not taken is copied and leaves in order from `drain`.
  * Measured on Bun 1.4.5: `end()` closes both sides at once, `shutdown()` sends FIN; after our `shutdown()` the peer's FIN
- * comes as `close` without `end`; `drain` also comes when nothing waits; `end()` calls `close` before it returns.
+ * comes as `close` without `end`; `drain` also comes when nothing waits; `end()` calls `close` before it returns; a write
+ * to a peer that has reset returns -1, and while the socket is paused nothing else tells of it.
  */
 import type { Socket } from "bun";
 import type { Address, Connection, RuntimeError } from "../../src/runtime.ts";
@@ -74,8 +75,11 @@ export class BunConnection implements Connection {
   write(view: Uint8Array, done?: () => void): boolean {
     let taken = view.length;
     if (this.#state === "open") {
-      taken = this.#waitingBytes > 0 ? 0 : Math.max(0, this.#socket.write(view));
-      if (taken < view.length) {
+      taken = this.#waitingBytes > 0 ? 0 : this.#socket.write(view);
+      if (taken < 0) {
+        this.close();
+        taken = view.length;
+      } else if (taken < view.length) {
         this.#waiting.push(view.slice(taken));
         this.#waitingBytes += view.length - taken;
         this.#needDrain = true;
@@ -117,7 +121,8 @@ export class BunConnection implements Connection {
       const first = this.#waiting[0] as Uint8Array;
       const rest = this.#waitingAt === 0 ? first : first.subarray(this.#waitingAt);
       const taken = this.#socket.write(rest);
-      if (taken <= 0) return;
+      if (taken < 0) return this.close();
+      if (taken === 0) return;
       this.#waitingBytes -= taken;
       this.#waitingAt += taken;
       if (taken < rest.length) return;
