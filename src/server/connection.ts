@@ -6,6 +6,7 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { OUTPUT_HARD_BYTES_MAX, OUTPUT_PENDING_BYTES_MAX } from "../base/limits.ts";
+import { highHalf, lowHalf } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { JuteError } from "../jute/reader.ts";
@@ -18,7 +19,6 @@ import { FrameInput, type FrameSink } from "./frame_input.ts";
 import { Output } from "./output.ts";
 import type { Replica } from "./replica.ts";
 import { Requests } from "./requests.ts";
-import { highHalf, lowHalf } from "./session_service.ts";
 import { ConnectionStats } from "./stats.ts";
 
 export class ClientConnection implements FrameSink, Watcher {

@@ -4,6 +4,7 @@
  */
 import type { Log } from "../base/log.ts";
 import { utf8Encode } from "../base/host.ts";
+import { formatInt64 } from "../base/int64.ts";
 import { Op } from "../protocol/ops.ts";
 import { Writer } from "../jute/writer.ts";
 import { Applier } from "../txn/apply.ts";
@@ -19,7 +20,7 @@ export function removeOrphans(db: Database, log: Log): boolean {
     found = true;
     const paths = db.tree.ephemeralsOf(id);
     log.warn("Removing the ephemerals of a session that does not exist", {
-      session: `0x${BigInt.asUintN(64, id).toString(16)}`,
+      session: formatInt64(id),
       count: paths.length,
     });
     const w = new Writer(256);

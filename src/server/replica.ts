@@ -3,6 +3,7 @@
  * prepared over the overlay as it arrives, encoded straight into the journal's memory, and applied and answered when its
  * group is on disk. What only waits for the writes before it (sync) stands in the same queue without being logged.
  */
+import { highHalf, lowHalf } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Log } from "../base/log.ts";
 import { COUNTER_MAX, counterOf, epochOf, nextZxid, type Zxid, zxidOf } from "../base/zxid.ts";
@@ -24,7 +25,7 @@ import type { ServerOptions } from "./options.ts";
 import { OutputPool } from "./output.ts";
 import { Replies } from "./replies.ts";
 import { ServerTxn } from "./server_txn.ts";
-import { highHalf, lowHalf, type SessionParts, SessionService } from "./session_service.ts";
+import { type SessionParts, SessionService } from "./session_service.ts";
 import type { ServerStats } from "./stats.ts";
 import type { FourLetterCommands } from "./view.ts";
 

@@ -1,4 +1,5 @@
 /** Sessions come, move between connections, and go (client-protocol §2). */
+import { formatInt64 } from "../base/int64.ts";
 import type { Reader } from "../jute/reader.ts";
 import { Op } from "../protocol/ops.ts";
 import type { ConnectThrottle } from "../session/connect_throttle.ts";
@@ -98,7 +99,7 @@ export class SessionService {
     for (const session of replica.sessions.expire(replica.nowMs())) {
       replica.stats.counters.sessionsExpired++;
       replica.log.info("Session expired", {
-        session: hexOfSession(session.id),
+        session: formatInt64(session.id),
         timeoutMs: session.timeoutMs,
       });
       replica.submitOwn(Op.closeSession, session.id, NO_BODY);
@@ -114,16 +115,4 @@ export class SessionService {
     const owner = this.#replica.sessions.remove(id)?.owner;
     if (owner instanceof ClientConnection && owner !== asking) owner.close("Session is gone");
   }
-}
-
-export function highHalf(id: bigint): number {
-  return Number(BigInt.asIntN(32, id >> 32n));
-}
-
-export function lowHalf(id: bigint): number {
-  return Number(BigInt.asIntN(32, id));
-}
-
-export function hexOfSession(id: bigint): string {
-  return `0x${BigInt.asUintN(64, id).toString(16)}`;
 }

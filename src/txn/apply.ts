@@ -4,6 +4,7 @@
  */
 import { ProtocolError } from "../base/errors.ts";
 import { utf8Encode } from "../base/host.ts";
+import { int64Of } from "../base/int64.ts";
 import { formatZxid, type Zxid } from "../base/zxid.ts";
 import { Reader } from "../jute/reader.ts";
 import { Code } from "../protocol/codes.ts";
@@ -83,7 +84,7 @@ export class Applier {
   }
 
   get clientId(): bigint {
-    return (BigInt(this.#clientHi) << 32n) | BigInt(this.#clientLo >>> 0);
+    return int64Of(this.#clientHi, this.#clientLo);
   }
 
   #one(type: number, r: Reader, crc: number): number {
@@ -328,7 +329,7 @@ export class Applier {
     const hi = r.int32(), lo = r.int32();
     if (hi === (tree.digestHi | 0) && lo === (tree.digestLo | 0)) return;
     this.digestMismatches++;
-    const expected = (BigInt(hi) << 32n) | BigInt(lo >>> 0);
+    const expected = int64Of(hi, lo);
     this.#hooks.onDigestMismatch?.(this.zxid, expected, tree.digest);
   }
 }

@@ -8,6 +8,7 @@
  */
 import type { Codec } from "../../wasm/codec.ts";
 import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
+import { highHalf, int64Of, lowHalf } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import { type Zxid, ZXID_ZERO } from "../base/zxid.ts";
 import { DigestSum, statDigest } from "../tree/digest.ts";
@@ -47,11 +48,11 @@ export class NodeState {
 
   get owner(): bigint {
     if (this.ownerHi === 0 && this.ownerLo === 0) return 0n;
-    return (BigInt(this.ownerHi) << 32n) | BigInt(this.ownerLo >>> 0);
+    return int64Of(this.ownerHi, this.ownerLo);
   }
   set owner(owner: bigint) {
-    this.ownerHi = Number(BigInt.asIntN(32, owner >> 32n));
-    this.ownerLo = Number(BigInt.asIntN(32, owner));
+    this.ownerHi = highHalf(owner);
+    this.ownerLo = lowHalf(owner);
   }
 
   constructor(newPath: string | undefined, isCounted: boolean) {
