@@ -141,7 +141,9 @@ export class Replica {
 
   /** Whether a connection with `own` unanswered writes must wait (client-protocol §10, globalOutstandingLimit). */
   isCongested(own: number): boolean {
+    const largest = this.options.juteMaxBufferBytes + TXN_SLACK_BYTES;
     return !this.#journal.hasRoom(ROOM_BYTES) ||
+      (largest > ROOM_BYTES && !this.#journal.hasRoom(largest)) ||
       (own > 0 && this.outstanding > this.options.globalOutstandingLimit);
   }
 
