@@ -1,5 +1,4 @@
 /** One persistent watch: a callback or an async iterator, until it is closed (client-protocol §6.3, §6.6). */
-import { guarded } from "./watch_events.ts";
 import type { EndedEvent, WatchEvent, WatchListener, WatchSink } from "./watch_events.ts";
 import { WatchQueue } from "./watch_events.ts";
 import type { ZkError } from "./errors.ts";
@@ -33,14 +32,14 @@ export class Watch implements WatchSink, AsyncIterable<WatchEvent>, AsyncDisposa
   event(event: WatchEvent): void {
     const listener = this.#listener;
     if (listener === undefined) this.#queue.event(event);
-    else guarded(() => listener(event));
+    else listener(event);
   }
 
   /** For the client: no more events. */
   ended(reason: EndedEvent["reason"], error: ZkError | undefined): void {
     this.#closing ??= Promise.resolve();
     const listener = this.#listener;
-    if (listener !== undefined) guarded(() => listener({ type: "ended", reason }));
+    if (listener !== undefined) listener({ type: "ended", reason });
     else if (reason === "removed") this.#queue.close();
     else this.#queue.ended(reason, error);
   }

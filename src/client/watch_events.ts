@@ -61,14 +61,10 @@ class ListenerSink implements WatchSink {
   }
 
   event(event: WatchEvent): void {
-    this.#tell(event);
+    this.#listener(event);
   }
   ended(reason: EndedEvent["reason"]): void {
-    this.#tell({ type: "ended", reason });
-  }
-
-  #tell(event: WatchEvent | EndedEvent): void {
-    guarded(() => this.#listener(event));
+    this.#listener({ type: "ended", reason });
   }
 }
 

@@ -7,7 +7,13 @@ import { EventType } from "../protocol/watch_types.ts";
 import type { ZkError } from "./errors.ts";
 import { SET_WATCHES_BYTES } from "./limits.ts";
 import type { Chroot } from "./paths.ts";
-import type { ChangeType, EndedEvent, WatchEvent, WatchSink } from "./watch_events.ts";
+import {
+  type ChangeType,
+  type EndedEvent,
+  guarded,
+  type WatchEvent,
+  type WatchSink,
+} from "./watch_events.ts";
 
 /** One-shot tables, then persistent ones; the order is that of SetWatches2. */
 export const WATCH_KINDS = ["data", "exists", "child", "persistent", "recursive"] as const;
@@ -66,7 +72,7 @@ export class WatchRegistry {
   removeAll(kinds: readonly WatchKind[], path: string): void {
     const sinks = new Set<WatchSink>();
     for (const kind of kinds) this.#takeOut(kind, path, sinks);
-    for (const sink of sinks) sink.ended("removed", undefined);
+    for (const sink of sinks) guarded(() => sink.ended("removed", undefined));
   }
 
   /**
@@ -81,7 +87,7 @@ export class WatchRegistry {
     if (!isCatchUp) this.#collectLasting(change, path, sinks);
     if (sinks.size === 0) return;
     const event: WatchEvent = { type: change, path: this.#chroot.own(path), zxid };
-    for (const sink of sinks) sink.event(event);
+    tell(sinks, event);
   }
 
   /** Persistent watches heard nothing while the connection was away. */
@@ -90,7 +96,7 @@ export class WatchRegistry {
     for (const kind of ["persistent", "recursive"] as const) {
       for (const set of this.#tables[kind].values()) for (const sink of set) sinks.add(sink);
     }
-    for (const sink of sinks) sink.event({ type: "gap", reason: "reconnected" });
+    tell(sinks, { type: "gap", reason: "reconnected" });
   }
 
   end(reason: EndedEvent["reason"], error: ZkError | undefined): void {
@@ -99,7 +105,7 @@ export class WatchRegistry {
       for (const set of this.#tables[kind].values()) for (const sink of set) sinks.add(sink);
       this.#tables[kind].clear();
     }
-    for (const sink of sinks) sink.ended(reason, error);
+    for (const sink of sinks) guarded(() => sink.ended(reason, error));
   }
 
   /** All watches as setWatches requests, each of about SET_WATCHES_BYTES of path text. */
@@ -119,7 +125,7 @@ export class WatchRegistry {
     return chunks;
   }
 
-  /** Watches by kind and path, for tests and `client.watches`. */
+  /** Watches by kind and path, for tests. */
   count(): number {
     return WATCH_KINDS.reduce((sum, kind) => sum + this.#tables[kind].size, 0);
   }
@@ -139,6 +145,11 @@ export class WatchRegistry {
       for (const sink of recursive.get(at) ?? []) into.add(sink);
     }
   }
+}
+
+/** Sinks run code of the caller's. */
+function tell(sinks: ReadonlySet<WatchSink>, event: WatchEvent): void {
+  for (const sink of sinks) guarded(() => sink.event(event));
 }
 
 function above(path: string): string | undefined {

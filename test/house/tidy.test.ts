@@ -63,6 +63,14 @@ test("the client knows nothing of the server", () => {
   assertOne({ "src/client/a.ts": 'import "../tree/path.ts";' }, /src\/client imports base/);
 });
 
+test("of the client one file alone picks an adapter", () => {
+  const text =
+    'export const load = () => ["Bun" in globalThis, import("../../runtimes/bun/index.ts")];';
+  const adapter = { "runtimes/bun/index.ts": 'import "../../src/runtime.ts";' };
+  assert.deepEqual(problems({ ...adapter, "src/client/host_runtime.ts": text }), []);
+  assert.equal(problems({ ...adapter, "src/client/driver.ts": text }).length, 2);
+});
+
 test("cycles of files and of folders are found", () => {
   assertOne(
     { "src/base/a.ts": 'import "./b.ts";', "src/base/b.ts": 'import "./a.ts";' },
