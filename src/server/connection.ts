@@ -203,6 +203,8 @@ export class ClientConnection implements FrameSink, Watcher {
     this.sessionlessDeadlineMs = replica.nowMs() + replica.options.sessionlessTimeoutMs;
     replica.lingering.add(this);
     replica.onSessionless();
+    // What still comes is thrown away: behind it is the peer's FIN.
+    this.#net.resume();
     this.#net.end();
   }
 
