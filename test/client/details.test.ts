@@ -57,6 +57,32 @@ test("all calls of a turn leave in one write, through however many awaits", () =
     assert.ok(writes <= 40, `${writes} writes for 1000 calls`);
   }));
 
+test("a full socket is left alone until it has drained", () =>
+  onHost({}, async (stage) => {
+    let writes = 0, isFull = false, drain = () => {};
+    const runtime = watched(stage.runtime, (connection) => {
+      const write = connection.write.bind(connection),
+        onDrain = connection.onDrain.bind(connection);
+      connection.write = (view, done) => {
+        writes++;
+        return write(view, done) && !isFull;
+      };
+      connection.onDrain = (handler) => onDrain(drain = handler);
+      return connection;
+    });
+    await using zk = await connect(`127.0.0.1:${stage.port}`, { runtime });
+    isFull = true;
+    writes = 0;
+    await zk.sync();
+    const waiting = [zk.sync(), zk.getData("/")];
+    await stage.sleep(20);
+    assert.equal(writes, 1);
+    isFull = false;
+    drain();
+    await Promise.all(waiting);
+    assert.equal(writes, 2);
+  }));
+
 test("data given is taken at the call: the caller may use its buffer again", () =>
   withClient(async (zk) => {
     const data = new Uint8Array([1, 2, 3]);

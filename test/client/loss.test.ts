@@ -190,6 +190,7 @@ test("watches are armed again: one-shot ones catch up, persistent ones tell of t
         void seen.push(`${name} ${event.type} ${event.path ?? ""}`.trim());
       await zk.getData("/a", { watch: listen("data") });
       await zk.exists("/b", { watch: listen("exists") });
+      await zk.getData("/c", { watch: listen("unchanged") });
       await zk.getChildren("/c", { watch: listen("child") });
       await zk.addWatch("/a", "persistent", { onEvent: listen("persistent") });
       await zk.addWatch("/", "recursive", { onEvent: listen("recursive") });
@@ -237,3 +238,21 @@ test("thousands of watches are armed again in pieces", () =>
       await zk.sync();
       assert.equal(fired.size, 20);
     })));
+
+for (const verdict of ["cutBefore", "cutAfter", "cutNow"] as const) {
+  test(`kept values come and follow, wherever the connection breaks (${verdict})`, () =>
+    onHost({}, async (stage) => {
+      const runs = await atEachRequest(stage, verdict, async ({ zk, truth }, base) => {
+        await using live = await zk.watchValue(base);
+        assert.equal(live.current, undefined);
+        await truth.create(base, "0");
+        for await (const value of live) if (textOf(value?.data ?? null) === "0") break;
+        await using children = await zk.watchChildren(base);
+        await truth.create(`${base}/c`);
+        for await (const value of children) if (value?.children.length === 1) break;
+        await truth.setData(base, "1");
+        for await (const value of live) if (textOf(value?.data ?? null) === "1") break;
+      });
+      assert.ok(runs >= 4, `${runs} requests were cut`);
+    }));
+}

@@ -205,3 +205,30 @@ test("a session is handed on to another client", () =>
     await second.close();
     await reached(first, "expired");
   }));
+
+test("a socket that opens too late is closed again", () =>
+  world(async (stage, proxy, open) => {
+    const controller = new AbortController();
+    const opening = failure(open({ signal: controller.signal }));
+    await Promise.resolve();
+    controller.abort();
+    assert.equal((await opening).code, "ABORTED");
+    await stage.sleep(1000);
+    assert.equal(proxy.connections, 1, "it was under way");
+    assert.equal(proxy.open, 0);
+  }));
+
+test("a listener may close the client: all hear of the states in their order", () =>
+  world(async (stage, proxy, open) => {
+    const zk = await open();
+    const seen: string[] = [];
+    zk.onState((state) => {
+      if (state === "disconnected") void zk.close();
+    });
+    zk.onState((state) => void seen.push(state));
+    proxy.cut();
+    await reached(zk, "closed");
+    await stage.sleep(1000);
+    assert.deepEqual(seen, ["disconnected", "closed"]);
+    assert.equal(proxy.open, 0);
+  }));
