@@ -1,2 +1,6 @@
-/** The package's public face so far: a server inside another program. The subpath `./server` is the same. */
+/**
+ * The package's public face: a client, and a server inside another program. The subpaths `./client` and `./server` are
+ * its halves, so that the one comes without the other; `./testing` is for tests alone.
+ */
+export * from "./client/index.ts";
 export * from "./server/index.ts";

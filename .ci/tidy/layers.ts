@@ -12,7 +12,8 @@ const ROWS: readonly (readonly string[])[] = [
   ["server"],
   ["admin", "gateway", "config"],
   ["cli"],
-  ["index.ts", "main.ts", "testing.ts", "testing"],
+  // testing/ is for the users' own tests: it stands on the whole server and its client, and nothing stands on it.
+  ["index.ts", "main.ts", "testing"],
 ];
 /** Beside the rows: what the client is built from, and nothing of the server. */
 const CLIENT_MAY = ["base", "runtime.ts", "jute", "protocol", "client"];
@@ -25,6 +26,8 @@ const ALLOWED_BESIDE: Readonly<Record<string, readonly string[]>> = {
  * load this.
  */
 const CLIENT_HOST = "src/client/host_runtime.ts";
+/** testing/ takes its adapter as the client does, and from the hosts the turns of their event loop beside it. */
+const TESTING_MAY = "runtimes/turn.ts";
 /** Packages by folder of src/; none elsewhere. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   cli: ["commander", "valibot", "@logtape/logtape"],
@@ -82,7 +85,8 @@ function forbiddenInCore(from: string, { specifier, file }: Import): string | un
     return `src/${place} may not use this package (the list is in .ci/tidy/layers.ts)`;
   }
   if (file.startsWith("runtimes/")) {
-    return from === "src/main.ts" || from === CLIENT_HOST || place.startsWith("testing")
+    return from === "src/main.ts" || from === CLIENT_HOST ||
+        (place === "testing" && file === TESTING_MAY)
       ? undefined
       : "src/main.ts alone picks an adapter";
   }

@@ -1,0 +1,191 @@
+/**
+ * A client's connection as the server sees it, with the means to lose it at a chosen request. It stands in the server's
+ * network (fault_net.ts): the server knows nothing of it.
+ */
+import { viewOf } from "../jute/writer.ts";
+import type { Address, Connection, RuntimeError } from "../runtime.ts";
+import type { Faults, Plan } from "./faults.ts";
+import { ReplyScanner } from "./reply_scanner.ts";
+import { type RequestKind, requestKind } from "./request_kind.ts";
+
+/** A longer "frame" is a four-letter word, or what the server will not take: from there on nothing is looked at. */
+const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+interface Awaited {
+  readonly plan: Plan;
+  readonly request: RequestKind;
+}
+
+export interface FaultHost {
+  readonly faults: Faults;
+  readonly soon: (task: () => void) => void;
+  /** The socket is gone. */
+  readonly onGone: (connection: FaultConnection) => void;
+}
+
+export class FaultConnection implements Connection {
+  /** 0n before the handshake's answer. */
+  sessionId = 0n;
+  readonly #inner: Connection;
+  readonly #host: FaultHost;
+  readonly #replies = new ReplyScanner();
+  /** The begin of a frame whose rest has not come. */
+  #partial: Uint8Array = NO_BYTES;
+  #isTransparent = false;
+  #isFirstRequest = true;
+  #isFirstReply = true;
+  #isLost = false;
+  #closeTold = false;
+  /** Requests that the server has and whose replies must not leave. */
+  #awaited: Awaited[] = [];
+  #onData: (chunk: Uint8Array) => void = () => {};
+  #onEnd: () => void = () => {};
+  #onClose: (error: RuntimeError | undefined) => void = () => {};
+
+  constructor(inner: Connection, host: FaultHost) {
+    this.#inner = inner;
+    this.#host = host;
+    inner.onEnd(() => {
+      if (this.#isLost) inner.close();
+      else this.#onEnd();
+    });
+    inner.onClose((error) => {
+      host.onGone(this);
+      this.#tellClose(error);
+    });
+  }
+
+  get remote(): Address {
+    return this.#inner.remote;
+  }
+  get local(): Address {
+    return this.#inner.local;
+  }
+  get bufferedBytes(): number {
+    return this.#isLost ? 0 : this.#inner.bufferedBytes;
+  }
+
+  onData(handler: (chunk: Uint8Array) => void): void {
+    this.#onData = handler;
+    this.#inner.onData((chunk) => this.#receive(chunk));
+  }
+  onEnd(handler: () => void): void {
+    this.#onEnd = handler;
+  }
+  onClose(handler: (error: RuntimeError | undefined) => void): void {
+    this.#onClose = handler;
+  }
+  onDrain(handler: () => void): void {
+    this.#inner.onDrain(() => {
+      if (!this.#isLost) handler();
+    });
+  }
+  pause(): void {
+    if (!this.#isLost) this.#inner.pause();
+  }
+  resume(): void {
+    this.#inner.resume();
+  }
+  end(): void {
+    this.#inner.end();
+  }
+  close(): void {
+    this.#inner.close();
+  }
+
+  /** At once, as by a cut cable; what was under way may be lost. */
+  cut(): void {
+    this.#inner.close();
+  }
+
+  // ------------------------------------------------------------------------------ requests
+
+  /** Whole frames go on to the server; the begin of one waits for its rest. */
+  #receive(chunk: Uint8Array): void {
+    if (this.#isLost) return;
+    if (this.#isTransparent) return this.#onData(chunk);
+    const bytes = this.#partial.length === 0 ? chunk : joined(this.#partial, chunk);
+    const view = viewOf(bytes);
+    let at = 0;
+    let lost: (() => void) | undefined;
+    while (lost === undefined && bytes.length - at >= 4) {
+      const length = view.getInt32(at);
+      if (length < 0 || length > FRAME_BYTES_MAX) {
+        this.#isTransparent = true;
+        at = bytes.length;
+        break;
+      }
+      if (bytes.length - at - 4 < length) break;
+      lost = this.#look(bytes, at + 4, at + 4 + length);
+      if (lost === undefined) at += 4 + length;
+    }
+    this.#partial = at === bytes.length ? NO_BYTES : joined(bytes.subarray(at), NO_BYTES);
+    if (at > 0) this.#onData(at === bytes.length ? bytes : bytes.subarray(0, at));
+    lost?.();
+  }
+
+  /** @returns what to do, once all before this request is delivered, instead of delivering it */
+  #look(bytes: Uint8Array, start: number, end: number): (() => void) | undefined {
+    const isFirst = this.#isFirstRequest;
+    this.#isFirstRequest = false;
+    if (this.#host.faults.isEmpty) return undefined;
+    const request = requestKind(bytes, start, end, isFirst);
+    const plan = this.#host.faults.take(request);
+    if (plan?.wish.when === "before") return () => this.#lose(plan, request);
+    if (plan !== undefined) this.#awaited.push({ plan, request });
+    return undefined;
+  }
+
+  // ------------------------------------------------------------------------------ replies
+
+  write(view: Uint8Array, done?: () => void): boolean {
+    if (this.#isLost) {
+      done?.();
+      return true;
+    }
+    if (this.#isTransparent) return this.#inner.write(view, done);
+    const met = this.#replies.scan(view, (head) => this.#awaitedBy(head));
+    if (met === undefined) return this.#inner.write(view, done);
+    if (met.bytesBefore > 0) this.#inner.write(view.subarray(0, met.bytesBefore));
+    done?.();
+    this.#lose(met.found.plan, met.found.request);
+    return true;
+  }
+
+  #awaitedBy(head: DataView): Awaited | undefined {
+    const isFirst = this.#isFirstReply;
+    this.#isFirstReply = false;
+    if (isFirst) this.sessionId = head.getBigInt64(12);
+    return this.#awaited.find(({ request }) =>
+      request.op === "connect" ? isFirst : !isFirst && request.xid === head.getInt32(4)
+    );
+  }
+
+  // ------------------------------------------------------------------------------ end
+
+  /** The client gets what was written before, then the end; the server learns that it is gone. */
+  #lose(plan: Plan, request: RequestKind): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#partial = NO_BYTES;
+    this.#inner.resume(); // the server may have paused it, and the client's FIN must be seen
+    this.#inner.end();
+    plan.happen(request, this.sessionId);
+    this.#host.soon(() => this.#tellClose(undefined));
+  }
+
+  #tellClose(error: RuntimeError | undefined): void {
+    if (this.#closeTold) return;
+    this.#closeTold = true;
+    this.#onClose(error);
+  }
+}
+
+/** A copy of both. */
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const all = new Uint8Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
+}

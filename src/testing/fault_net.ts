@@ -1,0 +1,67 @@
+/**
+ * The network that the server under test is given: the doors it listens at, and every connection through them in hand.
+ * Faults happen here, so that the server has no switch for them.
+ */
+import type { Connection, Listener, ListenOptions, Net } from "../runtime.ts";
+import { FaultConnection, type FaultHost } from "./fault_connection.ts";
+import { Faults } from "./faults.ts";
+import type { MemoryNet } from "./memory_net.ts";
+
+export class FaultNet implements Net {
+  readonly faults = new Faults();
+  readonly #connections = new Set<FaultConnection>();
+  readonly #memory: MemoryNet;
+  readonly #outside: Net | undefined;
+  readonly #host: FaultHost;
+
+  /**
+   * @param memory always there: sessions are ended through it
+   * @param outside the host's, when the server has a port
+   */
+  constructor(memory: MemoryNet, outside: Net | undefined, soon: (task: () => void) => void) {
+    this.#memory = memory;
+    this.#outside = outside;
+    this.#host = {
+      faults: this.faults,
+      soon,
+      onGone: (connection) => this.#connections.delete(connection),
+    };
+  }
+
+  get connections(): Iterable<FaultConnection> {
+    return this.#connections;
+  }
+
+  /** The doors have one port number. */
+  async listen(
+    options: ListenOptions,
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener> {
+    const accept = (inner: Connection): void => {
+      const connection = new FaultConnection(inner, this.#host);
+      this.#connections.add(connection);
+      onConnection(connection);
+    };
+    if (this.#outside === undefined) return await this.#memory.listen(options, accept);
+    const outside = await this.#outside.listen(options, accept);
+    const inside = await this.#memory.listen({ port: outside.address.port }, accept);
+    return {
+      address: outside.address,
+      close: async () => {
+        await inside.close();
+        await outside.close();
+      },
+    };
+  }
+
+  connect(options: { readonly host: string; readonly port: number }): Promise<Connection> {
+    return (this.#outside ?? this.#memory).connect(options);
+  }
+
+  /** @returns how many were cut */
+  cut(chosen: (connection: FaultConnection) => boolean): number {
+    const cut = [...this.#connections].filter(chosen);
+    for (const connection of cut) connection.cut();
+    return cut.length;
+  }
+}
