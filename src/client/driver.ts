@@ -165,7 +165,8 @@ export class Driver {
     this.#cancelTimer = this.runtime.clock.wakeAt(atMs as MonotonicMs, () => {
       this.#timerAtMs = Infinity;
       this.#cancelTimer = undefined;
-      this.#step({ kind: "wake" });
+      // What lies in the socket is heard first: a program that was busy for long must not take itself for cut off.
+      this.runtime.clock.soon(() => this.#step({ kind: "wake" }));
     });
   }
 
