@@ -1,35 +1,22 @@
 /**
  * The transaction log as it is written: group commit (storage-format §4.6, performance-notes §3).
  *
- * Txns are encoded straight into the codec's regions. One group is under way at a time: one write, one fdatasync; what
- * arrives meanwhile is the next group. A group lies in one region (an entry too large for it in a buffer of its own), so
- * that a group of version 3 is what one fdatasync made durable.
+ * Txns are encoded straight into the codec's regions (segments.ts). One group is under way at a time: one write, one
+ * fdatasync; what arrives meanwhile is the next one, or several. A group lies in one region (an entry too large for it in
+ * a buffer of its own), so that a group of version 3 is what one fdatasync made durable.
  *
  * Invariants: `onDurable` follows the order of `end`; after a failure nothing is ever reported durable.
  */
-import {
-  type Codec,
-  ENTRY_EXTRA_BYTES,
-  ENTRY_HEAD_BYTES,
-  sealEntry2,
-  sealEntry3,
-} from "../../wasm/codec.ts";
+import { type Codec, sealEntry2, sealEntry3 } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
-import type { Zxid } from "../base/zxid.ts";
 import type { Writer } from "../jute/writer.ts";
-import { EntryWriter } from "./entry_writer.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
-import { JOURNAL_PLAIN_BYTES_MAX } from "./limits.ts";
 import { LogFile } from "./log_file.ts";
+import type { Pending } from "./pending.ts";
+import { type Group, Segments } from "./segments.ts";
 
-/** A txn on its way to the disk; the journal fills in where its payload lies. */
-export interface Pending {
-  readonly zxid: Zxid;
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-}
+export type { Pending } from "./pending.ts";
 
 export interface JournalOptions {
   /** The `version-2` folder of the logs. */
@@ -55,17 +42,6 @@ export interface JournalStats {
   files: number;
 }
 
-interface Segment<E> {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  end: number;
-  readonly entries: E[];
-  /** Index of its region; -1: a buffer of its own. */
-  readonly region: number;
-  /** Begins a new file. */
-  rolls: boolean;
-}
-
 export class Journal<E extends Pending> {
   /** Synchronously after a group is on the disk, in order; the group's memory is reused afterwards. */
   onDurable: (entries: readonly E[]) => void = () => {};
@@ -87,15 +63,8 @@ export class Journal<E extends Pending> {
   readonly #context: StorageContext;
   readonly #codec: Codec;
   readonly #options: JournalOptions;
-  readonly #writer: EntryWriter;
-  readonly #free: number[];
-  readonly #waiting: Segment<E>[] = [];
-  #filling: Segment<E> | undefined;
-  #isOpen = false;
+  readonly #segments: Segments<E>;
   #isRunning = false;
-  #rollsNext = false;
-  #plainBytes = 0;
-  #pendingBytes = 0;
   #wantsRoom = false;
   #file: LogFile | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -107,13 +76,12 @@ export class Journal<E extends Pending> {
     this.#codec = codec;
     this.#options = options;
     this.format = options.format;
-    this.#writer = new EntryWriter();
-    this.#free = codec.logRegions.map((_, index) => index);
+    this.#segments = new Segments<E>(codec);
   }
 
   /** Bytes ended and not yet durable. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#segments.pendingBytes;
   }
   /** Of the file under way, padding left out. */
   get fileBytes(): number {
@@ -125,11 +93,7 @@ export class Journal<E extends Pending> {
 
   /** Whether an entry can be begun now without taking memory beyond the bounds; else `onRoom` will follow. */
   hasRoom(payloadBytes: number): boolean {
-    const size = payloadBytes + ENTRY_EXTRA_BYTES;
-    const fits = this.#failure === undefined &&
-      (this.#fitsFilling(size) || (size <= this.#regionBytes() && this.#free.length > 0) ||
-        (size > this.#regionBytes() &&
-          (this.#plainBytes === 0 || this.#plainBytes + size <= JOURNAL_PLAIN_BYTES_MAX)));
+    const fits = this.#failure === undefined && this.#segments.hasRoom(payloadBytes);
     if (!fits) this.#wantsRoom = true;
     return fits;
   }
@@ -139,66 +103,29 @@ export class Journal<E extends Pending> {
    * another array, positions stay. Followed by `end` or `cancel` in the same turn.
    */
   begin(payloadBytesHint: number): Writer {
-    invariant(!this.#isOpen && !this.#isClosed, "One entry at a time, before close", {});
-    const size = payloadBytesHint + ENTRY_EXTRA_BYTES;
-    if (!this.#fitsFilling(size)) this.#openSegment(size);
-    const filling = this.#filling;
-    if (filling === undefined) this.#writer.beginPlain(payloadBytesHint);
-    else {
-      const limit = this.#codec.logRegions[filling.region]?.end ?? 0;
-      this.#writer.beginIn(this.#codec.memory, this.#codec.view, filling.end, limit);
-    }
-    this.#isOpen = true;
-    return this.#writer;
+    invariant(!this.#isClosed, "An entry comes before the close", {});
+    return this.#segments.begin(payloadBytesHint);
   }
 
   end(entry: E): void {
-    invariant(this.#isOpen, "An entry was begun", { zxid: entry.zxid });
-    const w = this.#writer;
-    this.#isOpen = false;
-    w.finish();
-    entry.bytes = w.bytes;
-    entry.start = w.entryStart + ENTRY_HEAD_BYTES;
-    entry.end = w.entryEnd - 1;
-    const size = w.entryEnd - w.entryStart;
-    this.#pendingBytes += size;
-    if (w.isPlain) {
-      this.#retireFilling();
-      this.#plainBytes += size;
-      this.#waiting.push({
-        bytes: w.bytes,
-        start: w.entryStart,
-        end: w.entryEnd,
-        entries: [entry],
-        region: -1,
-        rolls: this.#takeRoll(),
-      });
-      w.forget();
-      return;
-    }
-    const filling = this.#filling as Segment<E>;
-    filling.end = w.entryEnd;
-    filling.entries.push(entry);
+    this.#segments.end(entry);
   }
 
   /** The begun entry was not needed. */
   cancel(): void {
-    this.#isOpen = false;
-    this.#writer.forget();
+    this.#segments.cancel();
   }
 
   /** Writes at once when idle; else the group under way is followed by one for all that arrived meanwhile. */
   flush(): void {
-    if (this.#isRunning || this.#failure !== undefined || !this.#hasWork()) return;
+    if (this.#isRunning || this.#failure !== undefined || !this.#segments.hasWork) return;
     this.#isRunning = true;
     void this.#run();
   }
 
   /** The next entry begins a new file. */
   roll(): void {
-    if (this.#filling !== undefined && this.#filling.entries.length > 0) this.#retireFilling();
-    if (this.#filling !== undefined) this.#filling.rolls = true;
-    else this.#rollsNext = true;
+    this.#segments.roll();
   }
 
   /** Resolves when everything ended so far is durable. @throws what `onFailure` got */
@@ -221,71 +148,11 @@ export class Journal<E extends Pending> {
     else await this.#closeFile(file);
   }
 
-  // ------------------------------------------------------------------------------------ segments
-
-  #regionBytes(): number {
-    const region = this.#codec.logRegions[0];
-    return region === undefined ? 0 : region.end - region.start;
-  }
-
-  #fitsFilling(size: number): boolean {
-    const filling = this.#filling;
-    if (filling === undefined) return false;
-    return filling.end + size <= (this.#codec.logRegions[filling.region]?.end ?? 0);
-  }
-
-  /** A free region for an entry of that size; none when it is too large, or all wait for the disk. */
-  #openSegment(size: number): void {
-    this.#retireFilling();
-    if (size > this.#regionBytes()) return;
-    const index = this.#free.shift();
-    if (index === undefined) return;
-    const start = this.#codec.logRegions[index]?.start ?? 0;
-    this.#filling = {
-      bytes: this.#codec.memory,
-      start,
-      end: start,
-      entries: [],
-      region: index,
-      rolls: this.#takeRoll(),
-    };
-  }
-
-  #retireFilling(): void {
-    const filling = this.#filling;
-    if (filling === undefined) return;
-    this.#filling = undefined;
-    if (filling.entries.length > 0) return void this.#waiting.push(filling);
-    if (filling.rolls) this.#rollsNext = true;
-    this.#free.push(filling.region);
-  }
-
-  #takeRoll(): boolean {
-    const rolls = this.#rollsNext;
-    this.#rollsNext = false;
-    return rolls;
-  }
-
-  #hasWork(): boolean {
-    return this.#waiting.length > 0 ||
-      (this.#filling !== undefined && this.#filling.entries.length > 0);
-  }
-
-  /** The next group. */
-  #take(): Segment<E> | undefined {
-    if (this.#waiting.length === 0 && !this.#isOpen && this.#hasWork()) this.#retireFilling();
-    return this.#waiting.shift();
-  }
-
   // ------------------------------------------------------------------------------------ writing
 
   async #run(): Promise<void> {
     try {
-      for (let group = this.#take(); group !== undefined; group = this.#take()) {
-        await this.#write(group);
-        this.onDurable(group.entries);
-        this.#release(group);
-      }
+      await this.#runGroups();
     } catch (error) {
       this.#fail(error);
     }
@@ -298,7 +165,23 @@ export class Journal<E extends Pending> {
     }
   }
 
-  async #write(group: Segment<E>): Promise<void> {
+  /** While a group is on its way to the disk, the one before it is applied and answered. */
+  async #runGroups(): Promise<void> {
+    let durable: Group<E> | undefined;
+    for (;;) {
+      const group = this.#segments.take();
+      const writing = group === undefined ? undefined : this.#write(group);
+      writing?.catch(() => {}); // awaited below, unless the one before fails to be applied
+      if (durable !== undefined) {
+        this.onDurable(durable.entries);
+        this.#release(durable);
+      } else if (writing === undefined) return;
+      await writing;
+      durable = group;
+    }
+  }
+
+  async #write(group: Group<E>): Promise<void> {
     const file = this.#file !== undefined && !group.rolls && !this.#isFull(this.#file)
       ? this.#file
       : await this.#openFile(group);
@@ -311,12 +194,12 @@ export class Journal<E extends Pending> {
     this.stats.bytes += group.end - group.start;
   }
 
-  #seal(group: Segment<E>, file: LogFile): void {
+  #seal(group: Group<E>, file: LogFile): void {
     const codec = this.#codec, { bytes, start, end } = group;
     if (this.format === 2) {
-      if (group.region < 0) sealEntry2(bytes, start, end, codec);
+      if (group.isPlain) sealEntry2(bytes, start, end, codec);
       else codec.sealGroup2(start, end);
-    } else if (group.region < 0) file.chain = sealEntry3(bytes, start, end, file.chain, 0, codec);
+    } else if (group.isPlain) file.chain = sealEntry3(bytes, start, end, file.chain, 0, codec);
     else file.chain = codec.sealGroup3(start, end, file.chain);
   }
 
@@ -344,7 +227,7 @@ export class Journal<E extends Pending> {
     return limit > 0 && file.position > limit;
   }
 
-  async #openFile(group: Segment<E>): Promise<LogFile> {
+  async #openFile(group: Group<E>): Promise<LogFile> {
     const old = this.#file;
     if (old !== undefined) {
       this.#file = undefined;
@@ -376,11 +259,8 @@ export class Journal<E extends Pending> {
     }
   }
 
-  #release(group: Segment<E>): void {
-    const size = group.end - group.start;
-    this.#pendingBytes -= size;
-    if (group.region < 0) this.#plainBytes -= size;
-    else this.#free.push(group.region);
+  #release(group: Group<E>): void {
+    this.#segments.release(group);
     if (!this.#wantsRoom) return;
     this.#wantsRoom = false;
     this.onRoom();

@@ -9,6 +9,11 @@ export const ENTRY_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
  * step of 4 MiB held the file's lock for up to 9 ms, and groups waited behind it.
  */
 export const PREALLOC_STEP_BYTES = 256 * 1024;
+/**
+ * What waited for the disk goes to it in groups of about this size: while one is written, the one before is applied and
+ * answered.
+ */
+export const GROUP_BYTES_SOFT = 256 * 1024;
 /** Groups larger than this gain nothing from zeros, which would go to the disk besides them. */
 export const PREALLOC_GROUP_BYTES_MAX = 32 * 1024;
 /** Bytes that may wait for the disk in buffers outside the codec's regions: entries larger than a region. */
