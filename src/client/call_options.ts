@@ -20,6 +20,10 @@ export function limitCall(
 ): (() => void) | undefined {
   const { timeoutMs, signal } = options;
   if (timeoutMs === undefined && signal === undefined) return undefined;
+  if (signal?.aborted === true) {
+    giveUp("ABORTED", "its signal was aborted", signal.reason);
+    return undefined;
+  }
   const onAbort = (): void => {
     release();
     giveUp("ABORTED", "its signal was aborted", signal?.reason);

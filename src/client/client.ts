@@ -4,12 +4,12 @@ import type { Acl } from "../protocol/acl.ts";
 import { Op } from "../protocol/ops.ts";
 import { WatcherType } from "../protocol/watch_types.ts";
 import type { Runtime } from "../runtime.ts";
-import type { CallOptions } from "./call_options.ts";
+import { type CallOptions, limitCall } from "./call_options.ts";
 import { createPlan, type NodeOptions } from "./create_mode.ts";
 import type { Driver } from "./driver.ts";
-import { misuse } from "./errors.ts";
+import { misuse, whatOf, ZkError } from "./errors.ts";
 import { EventQueue } from "./event_queue.ts";
-import { Live } from "./live.ts";
+import { Live, type LiveSource } from "./live.ts";
 import { childrenSource, type ChildrenValue, type NodeValue, valueSource } from "./live_sources.ts";
 import { Multi, MultiRead, type SendMulti } from "./multi.ts";
 import * as operations from "./operations.ts";
@@ -282,12 +282,29 @@ export class Client implements AsyncDisposable {
   }
 
   /** A node's data and stat, kept up to date; undefined while it does not exist. */
-  watchValue(path: string): Promise<Live<NodeValue | undefined>> {
-    return Live.open(valueSource(this, path));
+  watchValue(path: string, options?: CallOptions): Promise<Live<NodeValue | undefined>> {
+    return this.#live("watchValue", path, valueSource(this, path), options);
   }
   /** A node's children, sorted, kept up to date; undefined while it does not exist. */
-  watchChildren(path: string): Promise<Live<ChildrenValue | undefined>> {
-    return Live.open(childrenSource(this, path));
+  watchChildren(path: string, options?: CallOptions): Promise<Live<ChildrenValue | undefined>> {
+    return this.#live("watchChildren", path, childrenSource(this, path), options);
+  }
+
+  /** The limits are for the first value. */
+  #live<T>(
+    op: string,
+    path: string,
+    source: LiveSource<T>,
+    options: CallOptions = {},
+  ): Promise<Live<T>> {
+    return Live.open(
+      source,
+      (giveUp) =>
+        limitCall(this.runtime.clock, options, (code, why, cause) => {
+          const message = `Cannot ${whatOf(op, path)}: ${code}, ${why}; nothing changed`;
+          giveUp(new ZkError(message, { code, op, path, cause }));
+        }),
+    );
   }
 
   async #removeWatch(watch: Watch): Promise<void> {

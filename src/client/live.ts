@@ -41,13 +41,26 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
     });
   }
 
-  /** Resolves with the first value read. @throws {ZkError} why there is none, such as NO_AUTH */
-  static async open<T>(source: LiveSource<T>): Promise<Live<T>> {
+  /**
+   * Resolves with the first value read.
+   * @param limit arms what gives up waiting for it; returns what disarms that
+   * @throws {ZkError} why there is none, such as NO_AUTH
+   */
+  static async open<T>(
+    source: LiveSource<T>,
+    limit: (giveUp: (error: ZkError) => void) => (() => void) | undefined,
+  ): Promise<Live<T>> {
     const live = new Live(source);
-    await new Promise<void>((resolve, reject) => {
-      live.#first = { resolve, reject };
-      live.#refresh();
-    });
+    let release: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        live.#first = { resolve, reject };
+        release = limit((error) => live.#stop(error));
+        live.#refresh();
+      });
+    } finally {
+      release?.();
+    }
     return live;
   }
 

@@ -149,6 +149,31 @@ test("a call is aborted by its signal, before it is sent, while queued, and unde
     await zk.close();
   }));
 
+test("waiting for the first value of what is kept has limits too", () =>
+  world(async (_stage, proxy, open) => {
+    const zk = await open();
+    proxy.isSilent = true;
+    const late = await failure(zk.watchValue("/a", { timeoutMs: 300 }));
+    assert.deepEqual([late.code, late.op, late.outcome], [
+      "OPERATION_TIMEOUT",
+      "watchValue",
+      "failed",
+    ]);
+    const controller = new AbortController();
+    const aborted = failure(zk.watchChildren("/a", { signal: controller.signal }));
+    controller.abort();
+    assert.equal((await aborted).code, "ABORTED");
+    assert.equal(
+      (await failure(zk.watchChildren("/a", { signal: controller.signal }))).code,
+      "ABORTED",
+    );
+    proxy.isSilent = false;
+    proxy.cut();
+    await using live = await zk.watchValue("/a", { timeoutMs: 10_000 });
+    assert.equal(live.current, undefined);
+    await zk.close();
+  }));
+
 test("connect gives up in time, or when aborted, and says what it met", () =>
   world(async (stage, proxy, open) => {
     proxy.isRefusing = true;
