@@ -9,6 +9,7 @@ import { unanswered, ZkError } from "./errors.ts";
 import { type ConnectOptions, settingsOf } from "./options.ts";
 import { Chroot } from "./paths.ts";
 import type { SessionState } from "./session_machine.ts";
+import { guarded } from "./watch_events.ts";
 
 /**
  * Resolves when there is a session.
@@ -28,14 +29,12 @@ export async function connectWith(
   const chroot = new Chroot(prefix);
   const driver = new Driver(runtime, { ...settings, hosts, session: options.session }, chroot);
   if (options.onState !== undefined) driver.onState(options.onState);
+  const limits = { timeoutMs: settings.connectTimeoutMs, signal: options.signal };
+  const connected = untilConnected(driver, limits, connectString);
   const authenticated = (options.auth ?? []).map(({ scheme, data }) =>
-    driver.credentials.add(scheme, typeof data === "string" ? utf8Encode(data) : data)
+    driver.credentials.add(scheme, typeof data === "string" ? utf8Encode(data) : data, limits)
   );
-  const connected = untilConnected(driver, {
-    timeoutMs: settings.connectTimeoutMs,
-    signal: options.signal,
-  }, connectString);
-  options.onState?.(driver.state);
+  guarded(() => options.onState?.(driver.state));
   driver.start();
   try {
     await Promise.all([connected, ...authenticated]);
