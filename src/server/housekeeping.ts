@@ -111,7 +111,9 @@ export class Housekeeping {
     }
     const gapMs = 60_000 / Math.max(1, containerMaxPerMinute);
     const batch = Math.max(1, Math.floor(REAP_STEP_MS / gapMs));
+    const wallMs = replica.clock.wallMs();
     for (const path of this.#reapQueue.splice(0, batch)) {
+      if (!replica.tree.isReapable(path, wallMs, containerMaxNeverUsedMs)) continue;
       const w = this.#pathWriter;
       w.pos = 0;
       w.ustring(path);

@@ -160,10 +160,13 @@ function whoAmI(caller: ReadCaller, w: Writer): number {
 function addWatch({ watches }: ReadContext, caller: ReadCaller, r: Reader, w: Writer): number {
   const path = r.ustring();
   const mode = r.int32();
-  if (path === null) throw new JuteError("Cannot take a null path");
-  if (mode === AddWatchMode.persistent) watches.addPersistent(path, caller.watcher);
-  else if (mode === AddWatchMode.persistentRecursive) watches.addRecursive(path, caller.watcher);
-  else return Code.marshallingError;
+  if (mode !== AddWatchMode.persistent && mode !== AddWatchMode.persistentRecursive) {
+    return Code.marshallingError;
+  }
+  // A null path is accepted and watches nothing (measured on 3.9.5).
+  if (path !== null && mode === AddWatchMode.persistent) {
+    watches.addPersistent(path, caller.watcher);
+  } else if (path !== null) watches.addRecursive(path, caller.watcher);
   w.int32(0);
   return Code.ok;
 }

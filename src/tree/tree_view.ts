@@ -229,6 +229,15 @@ export class TreeView {
     return due;
   }
 
+  /** Whether one of them still is: it may have been used, or made anew, since it was listed. */
+  isReapable(path: string, nowMs: number, maxNeverUsedMs: number): boolean {
+    const id = this.findPath(path);
+    if (id === NO_NODE) return false;
+    const kind = this.ownerKind(id);
+    return (kind === OwnerKind.ttl || kind === OwnerKind.container) &&
+      this.#isDue(id, nowMs, maxNeverUsedMs);
+  }
+
   #isDue(id: NodeId, nowMs: number, maxNeverUsedMs: number): boolean {
     if (this.childCount(id) !== 0) return false;
     const idleMs = nowMs - this.mtime(id);

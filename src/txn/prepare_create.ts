@@ -172,7 +172,9 @@ export function sequenceSuffix(cversion: number): string {
 
 /** The type under which a create is stored inside a multi: there the flag wins over the operation (§3.3). */
 export function createTypeInMulti(type: number, flags: number): number {
-  if (flags < 0 || flags > CREATE_MODE_MAX) {
+  const isKnown = flags >= 0 && flags <= CREATE_MODE_MAX;
+  if (!isKnown && type === Op.createTtl) return type; // refused as a part, not with the whole
+  if (!isKnown) {
     throw new JuteError(`Cannot create with flags ${flags}, known are 0 to ${CREATE_MODE_MAX}`);
   }
   if (flags === 4) return Op.createContainer;

@@ -260,6 +260,10 @@ test("containers are due once empty again, TTL nodes when idle (client-protocol 
   drop(tree, "/used/c/leaf");
   drop(tree, "/busy/child");
   assert.deepEqual(due(1500, 0), ["/busy", "/used/c"]); // one level per pass
+  for (const path of ["/busy", "/used/c"]) assert.ok(tree.isReapable(path, 1500, 0), path);
+  for (const path of ["/used", "/never", "/ttl", "/gone", "/"]) {
+    assert.equal(tree.isReapable(path, 1500, 0), false, path);
+  }
   drop(tree, "/used/c");
   assert.deepEqual(due(1500, 0), ["/busy", "/used"]);
 });
