@@ -3,4 +3,5 @@
  * its halves, so that the one comes without the other; `./testing` is for tests alone.
  */
 export * from "./client/index.ts";
-export * from "./server/index.ts";
+export { DEFAULT_OPTIONS, hostRuntime, silentLog, startServer } from "./embed.ts";
+export type { Log, RunningServer, ServerHooks, ServerOptions } from "./embed.ts";

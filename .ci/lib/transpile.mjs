@@ -48,14 +48,15 @@ function outdated(source) {
 function removeOrphans(folders, wanted) {
   for (const folder of folders) {
     for (const output of walkOutputs(folder)) {
-      if (!wanted.has(output)) rmSync(join(root, output), { force: true });
+      const built = output.replace(/\.d\.ts$/, ".js");
+      if (!wanted.has(built)) rmSync(join(root, output), { force: true });
     }
   }
 }
 
-/** @param {string} folder */
+/** JavaScript, and the declarations beside it that the package is built with. @param {string} folder */
 function walkOutputs(folder) {
-  return walk(`dist/${folder}`, (path) => path.endsWith(".js"));
+  return walk(`dist/${folder}`, (path) => path.endsWith(".js") || path.endsWith(".d.ts"));
 }
 
 /** @param {import("typescript")} ts @param {string} source */

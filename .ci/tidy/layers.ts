@@ -13,7 +13,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["admin", "gateway", "config"],
   ["cli"],
   // testing/ is for the users' own tests: it stands on the whole server and its client, and nothing stands on it.
-  ["index.ts", "main.ts", "testing"],
+  ["index.ts", "main.ts", "embed.ts", "testing"],
 ];
 /** Beside the rows: what the client is built from, and nothing of the server. */
 const CLIENT_MAY = ["base", "runtime.ts", "jute", "protocol", "client"];

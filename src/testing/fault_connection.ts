@@ -56,6 +56,9 @@ export class FaultConnection implements Connection {
     });
   }
 
+  get isLost(): boolean {
+    return this.#isLost;
+  }
   get remote(): Address {
     return this.#inner.remote;
   }
@@ -96,6 +99,7 @@ export class FaultConnection implements Connection {
 
   /** At once, as by a cut cable; what was under way may be lost. */
   cut(): void {
+    this.#isLost = true;
     this.#inner.close();
   }
 

@@ -28,10 +28,6 @@ export class FaultNet implements Net {
     };
   }
 
-  get connections(): Iterable<FaultConnection> {
-    return this.#connections;
-  }
-
   /** The doors have one port number. */
   async listen(
     options: ListenOptions,
@@ -58,10 +54,13 @@ export class FaultNet implements Net {
     return (this.#outside ?? this.#memory).connect(options);
   }
 
-  /** @returns how many were cut */
-  cut(chosen: (connection: FaultConnection) => boolean): number {
-    const cut = [...this.#connections].filter(chosen);
-    for (const connection of cut) connection.cut();
-    return cut.length;
+  /** Those that neither side has lost. */
+  living(): FaultConnection[] {
+    return [...this.#connections].filter((connection) => !connection.isLost);
+  }
+
+  /** Whatever is left, also of connections that one side has lost. */
+  cutAll(): void {
+    for (const connection of [...this.#connections]) connection.cut();
   }
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
 import { ZOOKEEPER_VERSION } from "../cli/version.ts";
 import { hostRuntime } from "../client/host_runtime.ts";
-import { type Client, connect, type ConnectOptions } from "../client/index.ts";
+import { type Client, connect, type ConnectOptions, type SessionState } from "../client/index.ts";
 import type { Address, Runtime } from "../runtime.ts";
 import { type RunningServer, startServer as startProduct } from "../server/server.ts";
 import type { ServerView } from "../server/view.ts";
@@ -37,6 +37,10 @@ export interface ClientConnection {
   /** 0n: it has no session yet. */
   readonly sessionId: bigint;
   readonly remote: Address;
+}
+
+function isConnected(state: SessionState): boolean {
+  return state === "connected" || state === "connectedReadOnly";
 }
 
 /** A session id, or a client that has one. */
@@ -130,19 +134,33 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * Ends a session as its expiry does: ephemeral nodes and watches go, its client learns it at its next connection.
-   * Resolves when it has ended. @throws {Error} there is no such session
+   * Ends a session as its expiry does: ephemeral nodes and watches go, its client learns it when it reconnects.
+   * Resolves when it has ended, and its client (one of `connect`) has lost its connection.
+   * @throws {Error} there is no such session
    */
   async expireSession(whose: WhoseSession): Promise<void> {
     this.#server("expire a session");
     const id = typeof whose === "bigint" ? whose : whose.session.id;
     const { memory } = this.#stage;
+    const noticed = this.#noticed((one) => one === id);
     await endSession(await memory.connect({ host: MEMORY_HOST, port: this.#port }), id);
+    await noticed;
   }
 
-  /** Cuts the connections chosen, or all; sessions stay. @returns how many */
-  cutConnections(filter: (connection: ClientConnection) => boolean = () => true): number {
-    return this.#stage.net.cut(filter);
+  /**
+   * Cuts the connections chosen, or all; sessions stay. Resolves when the clients of `connect` among them have noticed:
+   * what they are asked from then on waits for their next connection.
+   * @returns how many
+   */
+  async cutConnections(
+    filter: (connection: ClientConnection) => boolean = () => true,
+  ): Promise<number> {
+    const cut = this.#stage.net.living().filter(filter);
+    const ids = new Set(cut.map(({ sessionId }) => sessionId));
+    const noticed = this.#noticed((id) => ids.has(id));
+    for (const connection of cut) connection.cut();
+    await noticed;
+    return cut.length;
   }
 
   /**
@@ -156,7 +174,9 @@ export class TestServer implements AsyncDisposable {
   /** Stops and starts again with the same data and the same port: clients reconnect, sessions stay. */
   async restart(): Promise<void> {
     this.#server("restart it");
+    const noticed = this.#noticed(() => true);
     await this.#end();
+    await noticed;
     await this.start();
   }
 
@@ -179,7 +199,23 @@ export class TestServer implements AsyncDisposable {
     const running = this.#running;
     this.#running = undefined;
     if (running !== undefined) await this.#through(running.stop());
-    this.#stage.net.cut(() => true); // connections that the server let go of and whose clients did not
+    this.#stage.net.cutAll(); // connections that the server let go of and whose clients did not
+  }
+
+  /** Clients of `connect` that are connected now and meant: until each has lost its connection. */
+  async #noticed(isMeant: (sessionId: bigint) => boolean): Promise<void> {
+    const connected = [...this.#clients].filter((client) =>
+      isConnected(client.state) && isMeant(client.session.id)
+    );
+    await Promise.all(connected.map((client) =>
+      new Promise<void>((resolve) => {
+        const stop = client.onState((state) => {
+          if (isConnected(state)) return;
+          stop();
+          resolve();
+        });
+      })
+    ));
   }
 
   /** An end may wait for a deadline, which on a virtual clock comes only when asked to. */

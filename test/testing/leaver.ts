@@ -38,7 +38,7 @@ for (const kind of KINDS) {
   await raw.handshake({ timeoutMs: HOUR_MS });
   // Has no session, and says nothing.
   new TestClient(await zk.runtime.net.connect({ host: host as string, port: Number(port) }));
-  zk.cutConnections(({ sessionId }) => sessionId === cut.session.id);
+  await zk.cutConnections(({ sessionId }) => sessionId === cut.session.id);
   zk.failNext({ when: "after", op: "create" });
   zk.failNext({ when: "before", op: "delete" }); // never met
   await failed.create("/a").catch(() => {});

@@ -1,0 +1,48 @@
+/** The examples of docs/testing.md, run as they stand: each prints what its comments say. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import ts from "typescript";
+import * as client from "../../src/client/index.ts";
+import { OP_NAMES } from "../../src/testing/request_kind.ts";
+import * as testing from "../../src/testing/index.ts";
+import { projectRoot } from "../support/root.ts";
+
+const text = readFileSync(join(projectRoot(), "docs/testing.md"), "utf8");
+const examples = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+const packages: Readonly<Record<string, object>> = {
+  "menagerie/client": client,
+  "menagerie/testing": testing,
+};
+
+/** The example as a function; what it prints goes to `printed`. */
+function compile(example: string, printed: string[]): () => Promise<void> {
+  const code = example.replace(
+    /^import (\{.*\}) from ("menagerie\/.*");$/gm,
+    "const $1 = packages[$2];",
+  );
+  const { outputText } = ts.transpileModule(`export async function run() {${code}}`, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+  });
+  const body = outputText.replace(/^export async function run/m, "return async function run");
+  const log = (...words: unknown[]) => void printed.push(words.map(String).join(" "));
+  return new Function("packages", "console", body)(packages, { log }) as () => Promise<void>;
+}
+
+for (const [index, example] of examples.entries()) {
+  test(`example ${index + 1} of docs/testing.md prints what it says`, async () => {
+    const printed: string[] = [];
+    await compile(example, printed)();
+    const promised = [...example.matchAll(/\/\/ → (.*)$/gm)].map(([, line]) => line as string);
+    assert.ok(promised.length > 0);
+    assert.deepEqual(printed, promised);
+  });
+}
+
+test("there are examples", () => assert.ok(examples.length >= 6, `${examples.length} examples`));
+
+test("every operation that failNext takes is in docs/testing.md", () => {
+  const words = new Set(text.match(/\w+/g));
+  assert.deepEqual(OP_NAMES.filter((name) => !words.has(name)), []);
+});
