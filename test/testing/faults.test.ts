@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Client, textOf, ZkError } from "../../src/client/index.ts";
+import { Op } from "../../src/protocol/ops.ts";
 import { startServer, type TestServerOptions } from "../../src/testing/index.ts";
+import { requestFrame, TestClient } from "../support/client.ts";
 
 const NETWORKS: readonly TestServerOptions[] = [{ network: "memory" }, { network: "tcp" }];
 
@@ -201,4 +203,19 @@ test("requests of 900 kB pass whole and can be failed", async () => {
   assert.equal((await client.getData("/large")).data?.length, 899_999);
   zk.failNext({ when: "after", op: "getData" });
   await isLost(client.getData("/large"));
+});
+
+test("a client that keeps its lost connection is neither counted nor kept after the end", async () => {
+  const zk = await startServer({ network: "memory" });
+  const connection = await zk.runtime.net.connect({ host: "memory", port: 2181 });
+  const raw = new TestClient(connection, false);
+  await raw.handshake();
+  zk.failNext({ when: "before", op: "whoAmI" });
+  raw.raw(requestFrame(1, Op.whoAmI));
+  await raw.gone;
+  assert.equal(await zk.cutConnections(), 0);
+  await zk.stop();
+  const closed = new Promise<unknown>((resolve) => connection.onClose(resolve));
+  connection.write(new Uint8Array(1));
+  assert.match(String(await closed), /reset/);
 });

@@ -145,3 +145,16 @@ test("after: the request is delivered, its reply and all behind it are not", asy
   assert.equal(returned, 2, "lent views come back");
   assert.deepEqual((await plan.happened).sessionId, 0x0707_0707_0707_0707n);
 });
+
+test("behind a length that no server takes everything passes as it is", async () => {
+  const { client, seenByServer } = await between(new Faults());
+  const header = new Uint8Array(4);
+  viewOf(header).setInt32(0, 0x0140_0000);
+  const all = concat(header, Uint8Array.of(0, 0, 0, 9), Uint8Array.of(1));
+  client.write(header);
+  client.write(all.slice(4, 8));
+  client.write(all.slice(8));
+  client.end();
+  await seenByServer.ended;
+  assert.deepEqual(seenByServer.bytes, all);
+});
