@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { convertDirectory } from "../../src/storage/convert.ts";
 import type { StorageOptions } from "../../src/storage/recovery.ts";
 import { Author, Changes, codec, contextOf, MiniServer } from "../storage/support.ts";

@@ -1,6 +1,6 @@
 // test-timeout: 120s
 // Apache's C client, through its shell cli_mt, against our server: what it prints is what it prints against Apache.
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { startServer } from "../support/server.ts";
 import { drive, sameAsApache } from "./drive.ts";
 

@@ -2,7 +2,7 @@
 // Apache's Java client of 3.9.5 against our server: what happens to it is what happens to it with Apache's server.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { cacheFolder } from "../support/root.ts";
 import { startServer } from "../support/server.ts";
 import { apacheClassPath, javaArgs } from "./apache.ts";

@@ -1,7 +1,7 @@
 // test-timeout: 120s
 // Apache's Java shell, of 3.8.0 and 3.9.5, against our server: what it prints is what it prints against Apache 3.9.5.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { startServer } from "../support/server.ts";
 import { type ApacheVersion, javaArgs } from "./apache.ts";
 import { drive, sameAsApache } from "./drive.ts";

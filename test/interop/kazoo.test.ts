@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { freePort } from "../support/ports.ts";
 import { cacheFolder, projectRoot } from "../support/root.ts";
 import { serverCommand } from "../support/server.ts";

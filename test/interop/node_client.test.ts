@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { cacheFolder, projectRoot } from "../support/root.ts";
 import { startServer } from "../support/server.ts";
 import { drive, sameAsApache } from "./drive.ts";

@@ -1,7 +1,7 @@
 // test-timeout: 180s
 // The TypeScript client against Apache's server 3.9.5: the same cases that run against ours, and losses behind a proxy.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "./reference.ts";
 import { type Client, connect, createSequential, textOf } from "../../src/client/index.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { failure, operationCases, reached, watchCases } from "../client/cases.ts";
