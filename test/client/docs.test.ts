@@ -1,4 +1,4 @@
-/** The examples of docs/client.md, run as they stand: each prints what its comments say. */
+/** The examples of README.md and docs/client.md, run as they stand: each prints what its comments say. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,13 @@ import * as menagerie from "../../src/client/index.ts";
 import { onHost } from "../support/in_process.ts";
 import { projectRoot } from "../support/root.ts";
 
-const text = readFileSync(join(projectRoot(), "docs/client.md"), "utf8");
-const examples = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+const examples = ["README.md", "docs/client.md"].flatMap((page) => {
+  const text = readFileSync(join(projectRoot(), page), "utf8");
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code], index) => ({
+    name: `example ${index + 1} of ${page}`,
+    code: code as string,
+  }));
+});
 
 /** The example as a function of the package and of `console`. */
 function compile(example: string, port: number) {
@@ -26,8 +31,8 @@ function compile(example: string, port: number) {
 let printed: string[] = [];
 const consoleOf = { log: (...words: unknown[]) => void printed.push(words.map(String).join(" ")) };
 
-for (const [index, example] of examples.entries()) {
-  test(`example ${index + 1} of docs/client.md prints what it says`, () =>
+for (const { name, code: example } of examples) {
+  test(`${name} prints what it says`, () =>
     onHost({}, async (stage) => {
       printed = [];
       await compile(example, stage.port)();
