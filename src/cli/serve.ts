@@ -72,20 +72,30 @@ function fail(runtime: Runtime, error: unknown, options: ServerOptions): never {
 const SIGNAL_EXIT: Readonly<Partial<Record<Signal, number>>> = { SIGINT: 130, SIGTERM: 143 };
 
 /**
- * The first signal stops accepting, drains, syncs and ends with 0; one more ends at once. Before the server runs there
- * is nothing to drain.
+ * One Ctrl+C may arrive twice: from the terminal, and passed on by npm. Neither that nor `timeout`, which signals the
+ * process and its group, asks for a stop without draining.
+ */
+const SAME_REQUEST_MS = 1000;
+
+/**
+ * The first signal stops accepting, drains, syncs and ends with 0; one that comes more than a second later ends at
+ * once. Before the server runs there is nothing to drain.
  */
 export function onStopSignals(
-  runtime: Pick<Runtime, "process">,
+  runtime: Pick<Runtime, "process" | "clock">,
   log: Log,
 ): { use(server: RunningServer): void } {
   let server: RunningServer | undefined;
-  let stopping = false;
+  let stoppingSinceMs: MonotonicMs | undefined;
   const stop = async (signal: Signal): Promise<void> => {
     if (server === undefined) return runtime.process.exit(Exit.clean);
-    if (stopping) return runtime.process.exit(SIGNAL_EXIT[signal] ?? Exit.failed);
-    stopping = true;
-    log.info("Stopping; the same signal once more ends at once", { signal });
+    const nowMs = runtime.clock.monotonicMs();
+    if (stoppingSinceMs !== undefined) {
+      if (nowMs - stoppingSinceMs < SAME_REQUEST_MS) return;
+      return runtime.process.exit(SIGNAL_EXIT[signal] ?? Exit.failed);
+    }
+    stoppingSinceMs = nowMs;
+    log.info("Stopping; another signal, a second or more from now, ends at once", { signal });
     try {
       await server.stop();
     } catch (error) {

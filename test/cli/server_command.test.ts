@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { FourLetterWords } from "../../src/admin/four_letter_words.ts";
 import { onStopSignals } from "../../src/cli/serve.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { Signal } from "../../src/runtime.ts";
+import type { MonotonicMs, Signal } from "../../src/runtime.ts";
 import type { RunningServer } from "../../src/server/server.ts";
 import { busyView } from "../admin/view.ts";
 import { fourLetterWord, type ServerProcess } from "../support/child.ts";
@@ -215,7 +215,7 @@ test("files that cannot be read as logs end the start with 1 or 3, one line that
   });
 });
 
-test("the first signal stops the server, a second one ends at once", async () => {
+test("the first signal stops the server, one a second later ends it at once", async () => {
   const runtime = await hostRuntime();
   const exits: number[] = [];
   const handlers = new Map<Signal, () => void>();
@@ -237,12 +237,19 @@ test("the first signal stops the server, a second one ends at once", async () =>
       return new Promise<void>(() => {}); // drains for ever
     },
   };
-  const stopping = onStopSignals({ process }, silentLog);
+  let nowMs = 5000;
+  const clock = { ...runtime.clock, monotonicMs: () => nowMs as MonotonicMs };
+  const stopping = onStopSignals({ process, clock }, silentLog);
   handlers.get("SIGTERM")?.();
   assert.deepEqual(exits, [0], "nothing runs yet: nothing to drain");
   stopping.use(running as RunningServer);
   handlers.get("SIGTERM")?.();
   assert.deepEqual([stops, exits], [1, [0]]);
+  nowMs += 999;
+  handlers.get("SIGTERM")?.();
+  handlers.get("SIGINT")?.();
+  assert.deepEqual([stops, exits], [1, [0]], "npm passes on what the terminal sent already");
+  nowMs += 1;
   handlers.get("SIGINT")?.();
   handlers.get("SIGTERM")?.();
   assert.deepEqual([stops, exits], [1, [0, 130, 143]]);
