@@ -47,8 +47,9 @@ function hostFailure(error: RuntimeError, options: ServerOptions): Failure {
   switch (error.code) {
     case "ADDRESS_IN_USE":
       return listenFailure(where, "another process listens there; stop it or choose another port");
-    case "ADDRESS_NOT_AVAILABLE":
     case "NAME_NOT_FOUND":
+      return listenFailure(where, "no such name is known; correct clientPortAddress (--host)");
+    case "ADDRESS_NOT_AVAILABLE":
       return listenFailure(
         where,
         "this machine has no such address; correct clientPortAddress (--host)",

@@ -6,16 +6,23 @@ import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts
 import type { Runtime } from "../runtime.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
 
-const ABOUT = `A coordination service for every ZooKeeper client and data directory.
+/** Paragraphs are one line each: commander breaks lines at the terminal's width. */
+const ABOUT = [
+  "A coordination service for every ZooKeeper client and data directory.",
+  "",
+  "Without a command a standalone server starts on port 2181, with its data in ./data. The flags of " +
+  "menagerie server --help work without the word server too.",
+].join("\n");
 
-Without a command a standalone server starts on port 2181, with its data in ./data.`;
-
-const SERVER_ABOUT = `Starts a server, from a zoo.cfg as Apache's or from flags alone.
-
-Without a file the server is standalone on port 2181 with its data in ./data. Each flag has
-a variable, such as MENAGERIE_DATA_DIR for --data-dir. Flags win over variables, variables
-over the file, the file over defaults. What each key of a zoo.cfg does here is in
-docs/configuration.md; menagerie settings prints it.`;
+const SERVER_ABOUT = [
+  "Starts a server, from a zoo.cfg as Apache's or from flags alone.",
+  "",
+  "Without a file the server is standalone on port 2181 with its data in ./data. Each flag has a " +
+  "variable, such as MENAGERIE_DATA_DIR for --data-dir. Flags win over variables, variables over " +
+  "the file, the file over defaults.",
+  "",
+  "What each key of a zoo.cfg does here: menagerie settings, or docs/configuration.md.",
+].join("\n");
 
 const EXAMPLES = `
 Examples:
@@ -31,36 +38,37 @@ Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directo
 export async function runProgram(runtime: Runtime, args: readonly string[]): Promise<void> {
   const program = buildProgram(runtime);
   try {
+    const unknown = args[0] === "help" ? args[1] : undefined;
+    if (unknown !== undefined && !COMMANDS.includes(unknown)) throw unknownCommand(unknown);
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return runtime.process.exit(0); // help or version was shown
-    throw new UsageError(
-      error.message.replace(/^error: /, "").replace(/\n[^]*$/, "") + hint(args, error),
-    );
+    const message = error.message.replace(/^error: /, "").replace(/\n[^]*$/, "");
+    throw new UsageError(message.replace(/\.$/, "") + hint(program, args, error));
   }
 }
 
 const COMMANDS = ["server", "convert", "settings", "version", "help"];
 
-function hint(args: readonly string[], error: CommanderError): string {
+/** What helps after a mistake: a flag of the command that was meant, or where its help is. */
+function hint(program: Command, args: readonly string[], error: CommanderError): string {
+  const command = program.commands.find((one) => one.name() === args[0]);
   if (error.code === "commander.unknownOption") {
     const unknown = /'(-[^']*)'/.exec(error.message)?.[1] ?? "";
-    const flags = [
-      ...COMMON_SETTINGS.map(({ flag }) => `--${flag}`),
-      "--set",
-      "--to",
-      "--help",
-      "--version",
-    ];
+    const { options } = command ?? program.commands.find((one) => one.name() === "server") ??
+      program;
+    const flags = [...options.flatMap(({ long }) => long ?? []), "--help", "--version"];
     const near = nearest(unknown.replace(/=.*$/, ""), flags);
-    return near === undefined ? "; see menagerie --help" : `; did you mean "${near}"?`;
+    if (near !== undefined) return `; did you mean "${near}"?`;
   }
-  const near = nearest(args[0] ?? "", COMMANDS);
-  if (error.code === "commander.unknownCommand" && near !== undefined) {
-    return `; did you mean "${near}"?`;
-  }
-  return "; see menagerie --help";
+  return `; see menagerie${command === undefined ? "" : ` ${command.name()}`} --help`;
+}
+
+function unknownCommand(word: string): UsageError {
+  const near = nearest(word, COMMANDS);
+  const advice = near === undefined ? "see menagerie --help" : `did you mean "${near}"?`;
+  return new UsageError(`unknown command '${word}'; ${advice}`);
 }
 
 function buildProgram(runtime: Runtime): Command {
@@ -157,11 +165,10 @@ function addConvert(runtime: Runtime, program: Command): void {
     .command("convert")
     .summary("rewrite a data directory in another format")
     .description(
-      "Rewrites the newest state of a data directory in format 2, which Apache opens, or 3.\n" +
-        "The server must not be running.",
+      "Rewrites a data directory in format 2, which Apache opens too, or 3. No server may be running on it.",
     )
     .argument("<dir>", "the data directory (dataDir of zoo.cfg)")
-    .addOption(new Option("--to <format>", "2 or 3").choices(["2", "3"]).makeOptionMandatory())
+    .addOption(new Option("--to <format>", "the format").choices(["2", "3"]).makeOptionMandatory())
     .option("--log-dir <dir>", "the directory of transaction logs, when it is another")
     .option("--extended-types", "the server ran with extendedTypesEnabled=true")
     .option("--emulate-353-ttl-nodes", "the server ran with emulate353TTLNodes=true")

@@ -20,7 +20,7 @@ export const INT_MAX = 0x7fff_ffff;
 /** Java's `Integer.parseInt`. */
 export function int(min: number, max: number = INT_MAX, what = "integer"): Form<number> {
   return {
-    expected: `${article(what)} ${range(min, max)}`,
+    expected: `${article(what)}${range(min, max)}`,
     schema: () =>
       v.pipe(
         v.string(),
@@ -36,7 +36,7 @@ export function int(min: number, max: number = INT_MAX, what = "integer"): Form<
 /** Java's `Integer.getInteger`, as options read from system properties: also `0x…`, `#…` and octal `0…`. */
 export function decodedInt(min: number, max: number = INT_MAX, what = "integer"): Form<number> {
   return {
-    expected: `${article(what)} ${range(min, max)}`,
+    expected: `${article(what)}${range(min, max)}`,
     schema: () =>
       v.pipe(
         v.string(),
@@ -61,7 +61,7 @@ function decode(text: string): number {
 
 function range(min: number, max: number): string {
   if (min <= INT_MIN && max >= INT_MAX) return "";
-  return max >= INT_MAX ? `of at least ${min}` : `from ${min} to ${max}`;
+  return max >= INT_MAX ? ` of at least ${min}` : ` from ${min} to ${max}`;
 }
 
 function article(what: string): string {

@@ -47,7 +47,7 @@ export const STORAGE_KEYS: readonly Rule[] = [
     kib,
     "65536",
     (size) => ({ preAllocBytes: size * KIB }),
-    "Log files grow by this much at a time, KiB; 0 or less: by what is written",
+    "Zeros are written ahead of the log, KiB, at most 256 at a time; 0 or less: none",
   ),
   later(
     "commitLogCount",

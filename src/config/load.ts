@@ -34,7 +34,7 @@ export async function loadConfiguration(
       `Cannot use server id ${withId.serverId} of ${server.dataDir}/myid: expected 1 to ${largest}`,
     );
   }
-  return { server: withId, log, notices: [...notices, ...relativePaths(settings, file)] };
+  return { server: withId, log, notices: [...notices, ...doubtfulPaths(settings, file)] };
 }
 
 async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
@@ -42,15 +42,26 @@ async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
   try {
     bytes = await fs.readFile(file);
   } catch (error) {
-    const missing = error instanceof RuntimeError && error.code === "NOT_FOUND";
-    throw new UsageError(
-      `Cannot read ${file}: ${missing ? "there is no such file" : messageOf(error)}`,
-    );
+    throw new UsageError(`Cannot read ${file === "" ? '""' : file}: ${whyUnread(error)}`);
   }
   try {
     return settingsOfFile(file, parseProperties(bytes));
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
+}
+
+function whyUnread(error: unknown): string {
+  if (!(error instanceof RuntimeError)) return messageOf(error);
+  switch (error.code) {
+    case "NOT_FOUND":
+      return "there is no such file";
+    case "ACCESS":
+      return "no permission; let the user that runs the server read it";
+    case "IS_DIRECTORY":
+      return "it is a directory; give the file in it, such as zoo.cfg";
+    default:
+      return messageOf(error);
   }
 }
 
@@ -86,17 +97,27 @@ async function readMyId(fs: Fs, path: string): Promise<number | undefined> {
   );
 }
 
-/** Apache warns too: what they mean depends on where the server is started. */
-function relativePaths(settings: readonly Setting[], file: string | undefined): Notice[] {
-  if (file === undefined) return [];
+/**
+ * A relative path in a file depends on where the server is started (Apache warns too). One that ends in version-2 means
+ * a new, empty database inside the directory that was meant.
+ */
+function doubtfulPaths(settings: readonly Setting[], file: string | undefined): Notice[] {
   const effective = effectiveSettings(settings);
   return ["dataDir", "dataLogDir"].flatMap((key) => {
     const found = effective.get(key);
-    if (found === undefined || found.value.startsWith("/") || !found.source.startsWith(file)) {
-      return [];
+    if (found === undefined) return [];
+    const doubts: string[] = [];
+    if (file !== undefined && found.source.startsWith(file) && !found.value.startsWith("/")) {
+      doubts.push("is relative to where the server is started");
     }
-    const message =
-      `Setting "${key}" = "${found.value}" (${found.source}) is relative to where the server is started`;
-    return [{ level: "warn" as const, message }];
+    if (/(?:^|\/)version-2\/*$/.test(found.value)) {
+      doubts.push(
+        "names a subdirectory that the server makes itself; the directory above may be meant",
+      );
+    }
+    return doubts.map((doubt): Notice => ({
+      level: "warn",
+      message: `Setting "${key}" = "${found.value}" (${found.source}) ${doubt}`,
+    }));
   });
 }

@@ -16,7 +16,7 @@ test("what the host refuses becomes one line that says what to do, with Apache's
       /^Cannot listen on every address, port 22000: another process listens there; /,
     ],
     ["ADDRESS_NOT_AVAILABLE", 1, /^Cannot listen on .*: this machine has no such address; /],
-    ["NAME_NOT_FOUND", 1, /^Cannot listen on .*: this machine has no such address; /],
+    ["NAME_NOT_FOUND", 1, /^Cannot listen on .*: no such name is known; correct clientPortAddress/],
     ["BUSY", 3, /^Cannot use data directory \/d: another server uses it; /],
     ["ACCESS", 3, /^Cannot use data directory \/d: no permission /],
     ["NOT_FOUND", 3, /^Cannot use data directory \/d: /],

@@ -43,6 +43,11 @@ test("--help explains commands, flags, variables and exit codes", async () => {
   for (const word of ["--port <port>", "MENAGERIE_DATA_DIR", "--set <key=value>"]) {
     assert.ok(server.stdout.includes(word), word);
   }
+  const about = server.stdout.slice(0, server.stdout.indexOf("Arguments:"));
+  for (const paragraph of about.split("\n\n")) {
+    const lines = paragraph.trim().split("\n");
+    for (const line of lines.slice(0, -1)) assert.ok(line.length > 40, `broken early: ${line}`);
+  }
 });
 
 test("an unknown flag or command is refused with what was probably meant", async () => {
@@ -52,13 +57,22 @@ test("an unknown flag or command is refused with what was probably meant", async
   );
   assert.equal(
     refused(await runCommand(["server", "--zzzzzz"])),
-    "unknown option '--zzzzzz'; see menagerie --help",
+    "unknown option '--zzzzzz'; see menagerie server --help",
   );
   assert.equal(
     refused(await runCommand(["sevrer", "x.cfg"])),
     "unknown command 'sevrer'; did you mean \"server\"?",
   );
   assert.match(refused(await runCommand(["x.cfg"])), /use: menagerie server x\.cfg$/);
+  assert.equal(
+    refused(await runCommand(["help", "nope"])),
+    "unknown command 'nope'; see menagerie --help",
+  );
+  assert.equal(
+    refused(await runCommand(["server", "--to", "2"])),
+    "unknown option '--to'; see menagerie server --help",
+    "a flag of another command is no help",
+  );
 });
 
 test("wrong use of a command is refused with one line", async () => {
@@ -71,7 +85,7 @@ test("wrong use of a command is refused with one line", async () => {
   assert.match(refused(await runCommand(["convert", "data"])), /required option '--to/);
   assert.match(
     refused(await runCommand(["convert", "data", "--to", "4"])),
-    /Allowed choices are 2, 3/,
+    /Allowed choices are 2, 3; see menagerie convert --help$/,
   );
 });
 
@@ -81,6 +95,10 @@ test("configuration that cannot be used is refused with one line", async () => {
     assert.equal(
       refused(await runCommand(["server", file])),
       `Cannot read ${file}: there is no such file`,
+    );
+    assert.equal(
+      refused(await runCommand(["server", folder])),
+      `Cannot read ${folder}: it is a directory; give the file in it, such as zoo.cfg`,
     );
     writeFileSync(file, "dataDir=/d\nclientPort=x\n");
     assert.equal(

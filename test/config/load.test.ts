@@ -133,6 +133,20 @@ test("server lines may be in a dynamic file, and then nowhere else", async () =>
   assert.match(await refusal({ "zoo.cfg": zoo }), /^Cannot read .*dynamic: there is no such file$/);
 });
 
+test("a directory that ends in version-2 is warned of: a new database would begin inside", async () => {
+  const notices = async (dir: string) =>
+    (await load({}, {}, [{ key: "dataDir", value: dir, source: "--data-dir" }])).notices;
+  for (const dir of ["/var/zk/version-2", "/var/zk/version-2/", "version-2"]) {
+    const [only, ...more] = await notices(dir);
+    assert.match(
+      only?.message ?? "",
+      /^Setting "dataDir" = .* \(--data-dir\) names a subdirectory/,
+    );
+    assert.deepEqual([only?.level, more], ["warn", []]);
+  }
+  assert.deepEqual(await notices("/var/zk/my-version-2"), []);
+});
+
 test("a relative directory in a file is warned of, not one from a flag", async () => {
   const { notices } = await load({ "zoo.cfg": "dataDir=data\nclientPort=1\n" });
   assert.match(
