@@ -10,7 +10,13 @@ import type { Driver } from "./driver.ts";
 import { misuse, whatOf, ZkError } from "./errors.ts";
 import { EventQueue } from "./event_queue.ts";
 import { Live, type LiveSource } from "./live.ts";
-import { childrenSource, type ChildrenValue, type NodeValue, valueSource } from "./live_sources.ts";
+import {
+  childrenSource,
+  type ChildrenValue,
+  type NodeValue,
+  type Reads,
+  valueSource,
+} from "./live_sources.ts";
 import { Multi, MultiRead, type SendMulti } from "./multi.ts";
 import * as operations from "./operations.ts";
 import type { Data } from "./operations.ts";
@@ -138,6 +144,14 @@ export class Client implements AsyncDisposable {
     return this.#driver.credentials.add(scheme, bytes, options);
   }
 
+  /**
+   * One step of a SASL exchange: the server's token for this one. It counts for this connection alone: begin anew at each
+   * `connected` state. @throws {ZkError} AUTH_FAILED, and the server closes the connection
+   */
+  sasl(token: Uint8Array | null, options?: CallOptions): Promise<Uint8Array | null> {
+    return this.#raw(operations.sasl, token, undefined, options);
+  }
+
   whoAmI(options?: CallOptions): Promise<{ scheme: string; user: string }[]> {
     return this.#raw(operations.whoAmI, undefined, undefined, options);
   }
@@ -209,7 +223,8 @@ export class Client implements AsyncDisposable {
   /** Ephemeral nodes of this session below a prefix. */
   async getEphemerals(prefix = "/", options?: CallOptions): Promise<string[]> {
     const paths = await this.#call(operations.getEphemerals, prefix, undefined, undefined, options);
-    return paths.map((path) => this.#chroot.own(path));
+    // The server compares text: "/app" is a prefix of "/apple" too, which is outside the chroot.
+    return paths.filter((path) => this.#chroot.has(path)).map((path) => this.#chroot.own(path));
   }
 
   /** Nodes below this one, at any depth. */
@@ -277,17 +292,27 @@ export class Client implements AsyncDisposable {
 
   /** All of this client's watches of a type on a path, here and at the server. @throws {ZkError} NO_WATCHER */
   async removeWatches(path: string, type: WatchType, options?: CallOptions): Promise<void> {
-    await this.#call(operations.removeWatches, path, WatcherType[type], undefined, options);
-    this.#driver.registry.removeAll(KINDS[type], this.#chroot.full(path));
+    const operation = { ...operations.removeWatches, removes: KINDS[type] };
+    await this.#call(operation, path, WatcherType[type], undefined, options);
   }
 
   /** A node's data and stat, kept up to date; undefined while it does not exist. */
   watchValue(path: string, options?: CallOptions): Promise<Live<NodeValue | undefined>> {
-    return this.#live("watchValue", path, valueSource(this, path), options);
+    return this.#live("watchValue", path, valueSource(this.#reads(path), path), options);
   }
   /** A node's children, sorted, kept up to date; undefined while it does not exist. */
   watchChildren(path: string, options?: CallOptions): Promise<Live<ChildrenValue | undefined>> {
-    return this.#live("watchChildren", path, childrenSource(this, path), options);
+    return this.#live("watchChildren", path, childrenSource(this.#reads(path), path), options);
+  }
+
+  #reads(path: string): Reads {
+    return {
+      getData: (at, options) => this.getData(at, options),
+      getChildren: (at, options) => this.getChildren(at, options),
+      exists: (at, options) => this.exists(at, options),
+      onState: (listener) => this.onState(listener),
+      forget: (sink) => this.#driver.registry.forget(this.#chroot.full(path), sink),
+    };
   }
 
   /** The limits are for the first value. */

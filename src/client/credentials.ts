@@ -1,7 +1,8 @@
 /** What a client has said about who it is: sent at once, and again on every connection (client-protocol §2.9). */
+import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../runtime.ts";
 import { type CallOptions, limitCall } from "./call_options.ts";
-import { answered, unanswered, type ZkError } from "./errors.ts";
+import { answered, misuse, unanswered, type ZkError } from "./errors.ts";
 import { Code } from "../protocol/codes.ts";
 import { authFrame } from "./preamble.ts";
 
@@ -35,7 +36,13 @@ export class Credentials {
         unanswered("ABORTED", "addAuth", undefined, false, "its signal was aborted", reason),
       );
     }
-    const credential: Credential = { frame: authFrame(scheme, data), settle: undefined };
+    let frame: Uint8Array;
+    try {
+      frame = authFrame(scheme, data);
+    } catch (error) {
+      return Promise.reject(misuse("addAuth", undefined, messageOf(error)));
+    }
+    const credential: Credential = { frame, settle: undefined };
     const promise = new Promise<void>((resolve, reject) => {
       const release = limitCall(this.#clock, options, (code, why, cause) => {
         const wasSent = this.#asked.includes(credential);

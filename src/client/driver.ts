@@ -212,7 +212,8 @@ export class Driver {
   }
 
   #onChunk(attempt: number, frames: FrameSplitter, chunk: Uint8Array): void {
-    this.#machine.heard(this.#now());
+    // Before the handshake it may be anyone who talks: that keeps no session.
+    if (this.#isHandshaken) this.#machine.heard(this.#now());
     try {
       // Node's chunks are Buffers, whose `slice` does not copy.
       frames.push(

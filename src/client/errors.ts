@@ -90,6 +90,13 @@ export function whatOf(op: string, path: string | undefined): string {
   return path === undefined ? op : `${op} "${path}"`;
 }
 
+/** Answers of a server that does not know itself what became of the request. */
+const UNSURE: ReadonlySet<ZkErrorCode> = new Set<ZkErrorCode>([
+  "CONNECTION_LOSS",
+  "OPERATION_TIMEOUT",
+  "REQUEST_TIMEOUT",
+]);
+
 /** The error for a server's answer. */
 export function answered(
   err: number,
@@ -101,7 +108,8 @@ export function answered(
   const place = index === undefined ? "" : ` (operation ${index} of the multi)`;
   const why = ADVICE[code] ?? "the server answered with this code";
   const message = `Cannot ${whatOf(op, path)}${place}: ${codeName(err)}, ${why}`;
-  return new ZkError(message, { code, op, path, index });
+  const outcome: Outcome = UNSURE.has(code) ? "unknown" : "failed";
+  return new ZkError(message, { code, op, path, outcome, index });
 }
 
 /** What to do about an unknown outcome, in the words of every error that has one. */

@@ -14,6 +14,8 @@ export interface LiveSource<T> {
   /** Whether two values are the same to the caller. */
   same(a: T, b: T): boolean;
   onState(listener: (state: SessionState) => void): () => void;
+  /** Lets go of the watches that reads left with this sink. */
+  forget(sink: WatchSink): void;
 }
 
 /**
@@ -127,6 +129,7 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
       }
     }
     this.#isReading = false;
+    if (!this.#isOpen) this.#source.forget(this); // what the last read left
   }
 
   #publish(value: T): void {
@@ -149,6 +152,7 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
     this.#isOpen = false;
     this.#error = error;
     this.#stopListening();
+    this.#source.forget(this);
     if (error !== undefined) this.#first?.reject(error);
     for (const queue of this.#readers) queue.end(error);
     this.#readers.clear();

@@ -8,12 +8,14 @@ import type { WatchSink } from "./watch_events.ts";
 export type NodeValue = DataResult;
 export type ChildrenValue = ChildrenResult;
 
-/** The part of the client that is needed here. */
+/** What of the client is needed here. */
 export interface Reads {
   getData(path: string, options: { readonly watch: WatchSink }): Promise<DataResult>;
   getChildren(path: string, options: { readonly watch: WatchSink }): Promise<ChildrenResult>;
   exists(path: string, options: { readonly watch: WatchSink }): Promise<Stat | undefined>;
   onState(listener: (state: SessionState) => void): () => void;
+  /** Drops a one-shot watch of the path that nobody waits for any more. */
+  forget(sink: WatchSink): void;
 }
 
 export function valueSource(reads: Reads, path: string): LiveSource<NodeValue | undefined> {
@@ -21,6 +23,7 @@ export function valueSource(reads: Reads, path: string): LiveSource<NodeValue | 
     read: (watch) => readOrAwait(reads, path, watch, () => reads.getData(path, { watch })),
     same: (a, b) => a?.stat.czxid === b?.stat.czxid && a?.stat.mzxid === b?.stat.mzxid,
     onState: (listener) => reads.onState(listener),
+    forget: (sink) => reads.forget(sink),
   };
 }
 
@@ -33,6 +36,7 @@ export function childrenSource(reads: Reads, path: string): LiveSource<ChildrenV
       }),
     same: (a, b) => a?.stat.czxid === b?.stat.czxid && a?.stat.pzxid === b?.stat.pzxid,
     onState: (listener) => reads.onState(listener),
+    forget: (sink) => reads.forget(sink),
   };
 }
 

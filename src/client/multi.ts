@@ -1,4 +1,5 @@
 /** Several operations in one request: all or none of the writes, or many reads at once (client-protocol §3.6). */
+import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
@@ -56,8 +57,14 @@ class Batch {
     const { path } = step;
     const problem = isPrefix ? prefixProblem(path) : pathProblem(path);
     if (problem !== undefined) throw misuse(step.name, path, problem);
-    this.#head(op, false);
-    write(this.#w, isPrefix ? this.#chroot.prefix + path : this.#chroot.full(path));
+    const start = this.#w.pos;
+    try {
+      this.#head(op, false);
+      write(this.#w, isPrefix ? this.#chroot.prefix + path : this.#chroot.full(path));
+    } catch (error) {
+      this.#w.pos = start; // half an operation would spoil those that follow
+      throw misuse(step.name, path, messageOf(error));
+    }
     this.steps.push(step);
   }
 

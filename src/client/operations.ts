@@ -210,6 +210,13 @@ export const whoAmI: Operation<{ scheme: string; user: string }[], void, void> =
     return list;
   },
 };
+/** GetSASLRequest and SetSASLResponse: one buffer each (client-protocol §2.9). */
+export const sasl: Operation<Uint8Array | null, Uint8Array | null, void> = {
+  op: Op.sasl,
+  name: "sasl",
+  encode: (w, _path, token) => w.buffer(token),
+  decode: (r) => r.buffer(),
+};
 
 export interface ReconfigArguments {
   readonly joining: string | null;

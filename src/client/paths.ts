@@ -68,6 +68,12 @@ export class Chroot {
     return path === "/" ? this.prefix : this.prefix + path;
   }
 
+  /** Whether a path of the server's is the chroot or below it. */
+  has(path: string): boolean {
+    const { prefix } = this;
+    return prefix === "" || path === prefix || path.startsWith(`${prefix}/`);
+  }
+
   /** The caller's name of a path; one outside the chroot (such as /zookeeper/config) stays as it is. */
   own(path: string): string {
     const { prefix } = this;

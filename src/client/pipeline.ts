@@ -8,7 +8,7 @@ import { messageOf, ProtocolError } from "../base/errors.ts";
 import { invariant, InvariantError } from "../base/invariant.ts";
 import { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
-import { Code } from "../protocol/codes.ts";
+import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
 import { answered, misuse, unanswered, ZkError } from "./errors.ts";
@@ -124,10 +124,18 @@ export class Pipeline {
         options.signal.reason,
       );
     }
-    if (this.#queue.length < REQUESTS_MAX && this.#outbox.pos < QUEUED_BYTES_MAX) return undefined;
+    if (this.#hasRoom()) return undefined;
+    if (this.#hasCancelled) {
+      this.#dropCancelled();
+      if (this.#hasRoom()) return undefined;
+    }
     const why = `${this.#queue.length} requests and ${this.#outbox.pos} bytes wait already; ` +
       "await answers before sending more";
     return unanswered("QUEUE_FULL", op, path, false, why);
+  }
+
+  #hasRoom(): boolean {
+    return this.#queue.length < REQUESTS_MAX && this.#outbox.pos < QUEUED_BYTES_MAX;
   }
 
   #limit(request: Request, options: CallOptions): void {
@@ -199,6 +207,11 @@ export class Pipeline {
     this.#queue.shift();
     this.#sentCount--;
     if (zxid > 0) this.lastZxid = zxid;
+    const { removes } = request.rule;
+    // At once, given up or not: an answer behind this one may add a watch that must stay.
+    if (removes !== undefined && err === Code.ok) {
+      this.#registry.removeAll(removes, request.fullPath);
+    }
     if (request.isSettled) return; // given up by its caller
     if (err === Code.ok) return this.#resolve(r, request);
     if (err === Code.noNode && request.rule.mayMiss === true) {
@@ -240,6 +253,10 @@ export class Pipeline {
       case Xid.auth:
         return this.#hooks.onAuthReply(err);
       case Xid.setWatches:
+        // Without them changes would go unheard: the next connection tries again.
+        if (err !== Code.ok) {
+          throw new ProtocolError(`The server refused the watches: ${codeName(err)}`);
+        }
         this.catchUpsPending = Math.max(0, this.catchUpsPending - 1);
         return;
       default:

@@ -3,6 +3,7 @@ import type { Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
 import type { ZkError } from "./errors.ts";
 import type { WatchSink } from "./watch_events.ts";
+import type { WatchKind } from "./watch_registry.ts";
 
 /** How one operation is written, read and named: operations.ts has them all. */
 export interface Operation<T, A, B> extends ReplyRule<T> {
@@ -18,7 +19,9 @@ export interface ReplyRule<T = unknown> {
   /** NO_NODE is an answer (undefined), not a failure. */
   readonly mayMiss?: boolean;
   /** Which table a watch goes into. */
-  readonly watches?: "data" | "child" | "exists" | "persistent" | "recursive";
+  readonly watches?: WatchKind;
+  /** Tables whose watches on the path are gone at the server once it has answered. */
+  readonly removes?: readonly WatchKind[];
 }
 
 type Resolve = (value: unknown) => void;

@@ -82,19 +82,21 @@ export async function createSequential(
   const parent = parentOf(path), prefix = `_c_${guid(client.runtime)}-`;
   const base = parent === "/" ? "/" : `${parent}/`;
   const mode = options.mode ?? "persistentSequential";
-  let mayExist = false;
+  let lost: ZkError | undefined;
   return await retry(client, async () => {
-    if (mayExist) {
+    if (lost !== undefined) {
       const found = await findCreated(client, parent, base, prefix, options);
       if (found !== undefined) return found;
     }
     try {
       return await client.create(`${base}${prefix}${nameOf(path)}`, data, { ...options, mode });
     } catch (error) {
-      mayExist ||= error instanceof ZkError && error.outcome === "unknown";
+      if (error instanceof ZkError && error.outcome === "unknown") lost = error;
       throw error;
     }
-  }, { ...options, idempotent: true });
+  }, { ...options, idempotent: true }).catch((error: unknown) => {
+    throw afterLoss(error, lost);
+  });
 }
 
 async function findCreated(
@@ -136,8 +138,18 @@ export async function setDataOnce(
     ...options,
     idempotent: true,
   }).catch((error: unknown) => {
-    throw error instanceof Ambiguous ? error.lost : error;
+    throw error instanceof Ambiguous ? error.lost : afterLoss(error, lost.error);
   });
+}
+
+/** A later step that surely changed nothing does not make the outcome of the lost write known. */
+function afterLoss(error: unknown, lost: ZkError | undefined): unknown {
+  if (lost === undefined || !(error instanceof ZkError) || error.outcome === "unknown") {
+    return error;
+  }
+  const { code, op, path } = lost;
+  const message = `${error.message}; ${op} was sent before (${code}) and may have happened`;
+  return new ZkError(message, { code: error.code, op, path, outcome: "unknown", cause: error });
 }
 
 async function writeOrFind(

@@ -68,6 +68,11 @@ export class WatchRegistry {
     return true;
   }
 
+  /** A sink that wants no one-shot event of the path any more; the server's watch may fire into nothing. */
+  forget(path: string, sink: WatchSink): void {
+    for (const kind of ["data", "exists", "child"] as const) this.remove(kind, path, sink);
+  }
+
   /** Those who waited are told. */
   removeAll(kinds: readonly WatchKind[], path: string): void {
     const sinks = new Set<WatchSink>();
