@@ -237,7 +237,7 @@ class Reading {
     const last = this.#lastZxid === undefined ? "none" : `0x${this.#lastZxid.toString(16)}`;
     return new CorruptionError(
       `Cannot read log "${this.#name}" at byte ${at}: ${found} (${why}); the last good zxid is ${last}. ` +
-        `This is no torn tail: restore the directory from a backup, or empty it and let the server sync from others`,
+        `This is no torn tail: restore the directory from a backup`,
     );
   }
 }

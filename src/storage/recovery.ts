@@ -250,7 +250,7 @@ class Recovery {
       case "refuseBroken":
         throw new CorruptionError(
           `Cannot start from "${dirs.snapshots}": none of its ${refused} snapshots can be loaded (see the warnings); ` +
-            `restore the directory from a backup, or empty it and let the server sync from others`,
+            `restore the directory from a backup`,
         );
       case "refuseNoSnapshot":
         throw new CorruptionError(

@@ -197,7 +197,7 @@ class Replay {
   #refusal(offset: number, why: string): CorruptionError {
     return new CorruptionError(
       `Cannot replay log "${this.file}" at byte ${offset}: ${why}. ` +
-        `Restore the directory from a backup, or empty it and let the server sync from others`,
+        `Restore the directory from a backup`,
     );
   }
 }
