@@ -3,12 +3,13 @@ import { utf8Encode } from "../base/host.ts";
 import type { Acl } from "../protocol/acl.ts";
 import { Op } from "../protocol/ops.ts";
 import { WatcherType } from "../protocol/watch_types.ts";
-import type { Runtime } from "../runtime.ts";
+import type { MonotonicMs, Runtime } from "../runtime.ts";
 import { type CallOptions, limitCall } from "./call_options.ts";
 import { createPlan, type NodeOptions } from "./create_mode.ts";
 import type { Driver } from "./driver.ts";
 import { misuse, whatOf, ZkError } from "./errors.ts";
 import { EventQueue } from "./event_queue.ts";
+import { REREAD_PAUSE_MS } from "./limits.ts";
 import { Live, type LiveSource } from "./live.ts";
 import {
   childrenSource,
@@ -312,6 +313,11 @@ export class Client implements AsyncDisposable {
       exists: (at, options) => this.exists(at, options),
       onState: (listener) => this.onState(listener),
       forget: (sink) => this.#driver.registry.forget(this.#chroot.full(path), sink),
+      pause: () =>
+        new Promise((resolve) => {
+          const { clock } = this.runtime;
+          clock.wakeAt((clock.monotonicMs() + REREAD_PAUSE_MS) as MonotonicMs, resolve);
+        }),
     };
   }
 

@@ -25,5 +25,7 @@ export const PROBE_PAUSE_MS_MAX = 60_000;
 export const PROBE_TIMEOUT_MS = 1000;
 /** Pause after all servers refused, even where no jitter is wanted: a dead ensemble must not cost a core. */
 export const ROUND_PAUSE_MS_MIN = 20;
+/** Before a kept value is read again that an overloaded server or a full queue turned away. */
+export const REREAD_PAUSE_MS = 250;
 /** How long an orderly end waits for its answer. */
 export const CLOSE_TIMEOUT_MS = 5000;

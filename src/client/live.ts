@@ -3,7 +3,7 @@
  * follows the last change, so the final state is never missed; states in between may be.
  */
 import { EventQueue } from "./event_queue.ts";
-import { ZkError } from "./errors.ts";
+import type { ZkError } from "./errors.ts";
 import type { SessionState } from "./session_machine.ts";
 import { guarded } from "./watch_events.ts";
 import type { EndedEvent, WatchSink } from "./watch_events.ts";
@@ -16,7 +16,12 @@ export interface LiveSource<T> {
   onState(listener: (state: SessionState) => void): () => void;
   /** Lets go of the watches that reads left with this sink. */
   forget(sink: WatchSink): void;
+  /** Before a read that was turned away for now is made again. */
+  pause(): Promise<void>;
 }
+
+/** Turned away, not refused: the value can still be had a little later. */
+const TURNED_AWAY: ReadonlySet<string> = new Set(["THROTTLED_OP", "QUEUE_FULL", "SESSION_MOVED"]);
 
 /**
  * @example
@@ -124,7 +129,9 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
         this.#publish(await this.#source.read(this));
       } catch (error) {
         // The next read is queued until there is a connection, so this does not spin.
-        if (error instanceof ZkError && error.code === "CONNECTION_LOSS") this.#isStale = true;
+        const { code } = error as ZkError, isTurnedAway = TURNED_AWAY.has(code);
+        if (isTurnedAway) await this.#source.pause();
+        if (isTurnedAway || code === "CONNECTION_LOSS") this.#isStale = true;
         else this.#fail(error as ZkError);
       }
     }

@@ -16,6 +16,7 @@ export interface Reads {
   onState(listener: (state: SessionState) => void): () => void;
   /** Drops a one-shot watch of the path that nobody waits for any more. */
   forget(sink: WatchSink): void;
+  pause(): Promise<void>;
 }
 
 export function valueSource(reads: Reads, path: string): LiveSource<NodeValue | undefined> {
@@ -24,6 +25,7 @@ export function valueSource(reads: Reads, path: string): LiveSource<NodeValue | 
     same: (a, b) => a?.stat.czxid === b?.stat.czxid && a?.stat.mzxid === b?.stat.mzxid,
     onState: (listener) => reads.onState(listener),
     forget: (sink) => reads.forget(sink),
+    pause: () => reads.pause(),
   };
 }
 
@@ -37,6 +39,7 @@ export function childrenSource(reads: Reads, path: string): LiveSource<ChildrenV
     same: (a, b) => a?.stat.czxid === b?.stat.czxid && a?.stat.pzxid === b?.stat.pzxid,
     onState: (listener) => reads.onState(listener),
     forget: (sink) => reads.forget(sink),
+    pause: () => reads.pause(),
   };
 }
 

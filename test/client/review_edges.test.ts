@@ -143,6 +143,22 @@ test("a kept value that is closed leaves no watch behind", () =>
     assert.equal(watching, 1, "nobody waits for /a any more");
   }));
 
+test("a read turned away by an overloaded server does not end a kept value", () =>
+  play(async (servers, open) => {
+    const zk = await open();
+    let refusals = 2;
+    bothAnswer(
+      servers,
+      (xid, op) =>
+        op === Op.getData && refusals-- > 0
+          ? header(xid, Code.throttledOp)
+          : header(xid, 0, op === Op.getData ? NO_DATA : undefined),
+    );
+    const live = await zk.watchValue("/a");
+    assert.equal(live.current?.data, null);
+    assert.equal(refusals, -1);
+  }));
+
 test("after a lost write the outcome stays unknown, whatever stops the search for it", () =>
   play(async (servers, open) => {
     for (const op of [Op.setData, Op.create2]) {

@@ -78,7 +78,7 @@ export function framed(write: (w: Writer) => void): Uint8Array {
   return w.written().slice();
 }
 
-export function header(xid: number, err: number, body = new Uint8Array(0)): Uint8Array {
+export function header(xid: number, err: number, body: Uint8Array = new Uint8Array(0)): Uint8Array {
   return framed((w) => {
     w.int32(xid);
     w.int64Number(5);
