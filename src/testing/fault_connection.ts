@@ -37,8 +37,8 @@ export class FaultConnection implements Connection {
   #isFirstReply = true;
   #isLost = false;
   #closeTold = false;
-  /** Requests that the server has and whose replies must not leave. */
-  #awaited: Awaited[] = [];
+  /** The server has it and its reply must not leave; nothing sent behind it goes to the server. */
+  #awaited: Awaited | undefined;
   #onData: (chunk: Uint8Array) => void = () => {};
   #onEnd: () => void = () => {};
   #onClose: (error: RuntimeError | undefined) => void = () => {};
@@ -52,6 +52,8 @@ export class FaultConnection implements Connection {
     });
     inner.onClose((error) => {
       host.onGone(this);
+      // Lost by other means before the reply: that is what was asked for, too.
+      this.#awaited?.plan.happen(this.#awaited.request, this.sessionId);
       this.#tellClose(error);
     });
   }
@@ -107,13 +109,13 @@ export class FaultConnection implements Connection {
 
   /** Whole frames go on to the server; the begin of one waits for its rest. */
   #receive(chunk: Uint8Array): void {
-    if (this.#isLost) return;
+    if (this.#isLost || this.#awaited !== undefined) return;
     if (this.#isTransparent) return this.#onData(chunk);
     const bytes = this.#partial.length === 0 ? chunk : joined(this.#partial, chunk);
     const view = viewOf(bytes);
     let at = 0;
     let lost: (() => void) | undefined;
-    while (lost === undefined && bytes.length - at >= 4) {
+    while (lost === undefined && this.#awaited === undefined && bytes.length - at >= 4) {
       const length = view.getInt32(at);
       if (length < 0 || length > FRAME_BYTES_MAX) {
         this.#isTransparent = true;
@@ -125,6 +127,7 @@ export class FaultConnection implements Connection {
       if (lost === undefined) at += 4 + length;
     }
     this.#partial = at === bytes.length ? NO_BYTES : joined(bytes.subarray(at), NO_BYTES);
+    if (this.#awaited !== undefined) this.#partial = NO_BYTES;
     if (at > 0) this.#onData(at === bytes.length ? bytes : bytes.subarray(0, at));
     lost?.();
   }
@@ -137,7 +140,7 @@ export class FaultConnection implements Connection {
     const request = requestKind(bytes, start, end, isFirst);
     const plan = this.#host.faults.take(request);
     if (plan?.wish.when === "before") return () => this.#lose(plan, request);
-    if (plan !== undefined) this.#awaited.push({ plan, request });
+    if (plan !== undefined) this.#awaited = { plan, request };
     return undefined;
   }
 
@@ -161,9 +164,10 @@ export class FaultConnection implements Connection {
     const isFirst = this.#isFirstReply;
     this.#isFirstReply = false;
     if (isFirst) this.sessionId = head.getBigInt64(12);
-    return this.#awaited.find(({ request }) =>
-      request.op === "connect" ? isFirst : !isFirst && request.xid === head.getInt32(4)
-    );
+    if (this.#awaited === undefined) return undefined;
+    const { op, xid } = this.#awaited.request;
+    const isMeant = op === "connect" ? isFirst : !isFirst && xid === head.getInt32(4);
+    return isMeant ? this.#awaited : undefined;
   }
 
   // ------------------------------------------------------------------------------ end

@@ -22,7 +22,8 @@ export interface TestClock {
   /**
    * Lets `ms` pass for the server and for the clients of `zk.connect()`: resolves when all that is due in them has
    * happened and its effects are there. Takes no real time.
-   * @throws {UsageError} the server was not started with `clock: "virtual"`
+   * @param ms 0 or more, finite
+   * @throws {UsageError} another number; the server was not started with `clock: "virtual"`
    */
   advance(ms: number): Promise<void>;
 }
@@ -41,6 +42,10 @@ export interface ClientConnection {
 
 function isConnected(state: SessionState): boolean {
   return state === "connected" || state === "connectedReadOnly";
+}
+
+function wasStopped(what: string): UsageError {
+  return new UsageError(`Cannot ${what}: the server was stopped`);
 }
 
 /** A session id, or a client that has one. */
@@ -73,6 +78,8 @@ export class TestServer implements AsyncDisposable {
   readonly #stage: Stage;
   readonly #options: TestServerOptions;
   readonly #clients = new Set<Client>();
+  /** What an end has to wait for, so that nothing begins behind it. */
+  readonly #beginning = new Set<Promise<unknown>>();
   #running: RunningServer | undefined;
   #port = 0;
   #stopping: Promise<void> | undefined;
@@ -121,14 +128,18 @@ export class TestServer implements AsyncDisposable {
     this.#port = this.#running.address.port;
   }
 
-  /** A client of this server, on its clock and network, closed by `stop`. It reconnects with no random pause. */
+  /**
+   * A client of this server, on its clock and network, closed by `stop`. It reconnects with no random pause.
+   * @throws {UsageError} the server was stopped
+   */
   async connect(options: TestConnectOptions = {}): Promise<Client> {
+    if (this.#stopping !== undefined) throw wasStopped("connect to it");
     const { chroot = "", ...rest } = options;
-    const client = await connect(this.connectString + chroot, {
+    const client = await this.#begin(connect(this.connectString + chroot, {
       reconnectJitterMs: 0,
       ...rest,
       runtime: this.runtime,
-    });
+    }));
     this.#clients.add(client);
     return client;
   }
@@ -141,6 +152,8 @@ export class TestServer implements AsyncDisposable {
   async expireSession(whose: WhoseSession): Promise<void> {
     this.#server("expire a session");
     const id = typeof whose === "bigint" ? whose : whose.session.id;
+    // On the wire it asks for a new session.
+    if (id === 0n) throw new UsageError("Cannot expire session 0x0: it stands for none");
     const { memory } = this.#stage;
     const noticed = this.#noticed((one) => one === id);
     await endSession(await memory.connect({ host: MEMORY_HOST, port: this.#port }), id);
@@ -172,7 +185,11 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Stops and starts again with the same data and the same port: clients reconnect, sessions stay. */
-  async restart(): Promise<void> {
+  restart(): Promise<void> {
+    return this.#begin(this.#restart());
+  }
+
+  async #restart(): Promise<void> {
     this.#server("restart it");
     const noticed = this.#noticed(() => true);
     await this.#end();
@@ -190,6 +207,7 @@ export class TestServer implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    await this.#through(Promise.allSettled(this.#beginning));
     await this.#through(Promise.all([...this.#clients].map((client) => client.close())));
     await this.#end();
     await this.#stage.clear();
@@ -223,8 +241,16 @@ export class TestServer implements AsyncDisposable {
     return this.#stage.virtual?.runUntil(work) ?? work;
   }
 
+  #begin<T>(work: Promise<T>): Promise<T> {
+    this.#beginning.add(work);
+    const over = () => void this.#beginning.delete(work);
+    work.then(over, over);
+    return work;
+  }
+
   #server(what: string): RunningServer {
-    if (this.#running === undefined) throw new UsageError(`Cannot ${what}: the server was stopped`);
-    return this.#running;
+    const running = this.#stopping === undefined ? this.#running : undefined;
+    if (running === undefined) throw wasStopped(what);
+    return running;
   }
 }

@@ -40,11 +40,14 @@ export async function buildStage(
   const clock = virtual ?? host.clock;
   const files = await filesOf(host, options, clock);
   const isInMemory = options.network === "memory";
-  const net = new FaultNet(memory, isInMemory ? undefined : host.net, (task) => clock.soon(task));
+  const outside = virtual === undefined ? host.net : tracker.net(host.net);
+  const net = new FaultNet(memory, isInMemory ? undefined : outside, (task) => clock.soon(task));
   // A virtual clock sees what is under way in memory, and nothing of the system's sockets.
   const clientNet: Net = isInMemory || virtual !== undefined ? memory : host.net;
   return {
-    server: { ...host, clock, net, fs: virtual === undefined ? files.fs : tracker.fs(files.fs) },
+    server: virtual === undefined
+      ? { ...host, clock, net, fs: files.fs }
+      : { ...host, clock, net, fs: tracker.fs(files.fs), gzip: tracker.gzip(host.gzip) },
     clients: { ...host, clock, net: clientNet },
     virtual,
     net,

@@ -1,5 +1,5 @@
-/** Counts what is under way at the door's files, so that a virtual clock waits for a real disk. */
-import type { File, Fs } from "../runtime.ts";
+/** Counts what is under way at the door, so that a virtual clock waits for a real disk, port and compressor. */
+import type { File, Fs, Gzip, GzipStream, Lock, Net } from "../runtime.ts";
 
 export class Tracker {
   pending = 0;
@@ -23,10 +23,39 @@ export class Tracker {
       remove: (path) => this.watch(fs.remove(path)),
       rename: (from, to) => this.watch(fs.rename(from, to)),
       syncDir: (path) => this.watch(fs.syncDir(path)),
-      lock: (path) => this.watch(fs.lock(path)),
+      lock: async (path) => this.#lock(await this.watch(fs.lock(path))),
       join: (...parts) => fs.join(...parts),
       absolute: (path) => fs.absolute(path),
     };
+  }
+
+  /** Ports that open and close; what goes through connections is not seen. */
+  net(net: Net): Net {
+    return {
+      listen: async (options, onConnection) => {
+        const listener = await this.watch(net.listen(options, onConnection));
+        return { address: listener.address, close: () => this.watch(listener.close()) };
+      },
+      connect: (options) => net.connect(options),
+    };
+  }
+
+  gzip(gzip: Gzip): Gzip {
+    return {
+      compressor: () => this.#stream(gzip.compressor()),
+      decompressor: () => this.#stream(gzip.decompressor()),
+    };
+  }
+
+  #stream(stream: GzipStream): GzipStream {
+    return {
+      push: (chunk) => this.watch(stream.push(chunk)),
+      end: () => this.watch(stream.end()),
+    };
+  }
+
+  #lock(lock: Lock): Lock {
+    return { release: () => this.watch(lock.release()) };
   }
 
   #file(file: File): File {

@@ -2,6 +2,7 @@
  * A clock that stands still until it is told to go on. Between two wakes it waits until all that they caused inside this
  * process has happened: bytes in memory delivered, files written, promises settled. No real time passes for it.
  */
+import { UsageError } from "../base/errors.ts";
 import type { Cancel, Clock, MonotonicMs } from "../runtime.ts";
 
 /** Turns of the event loop in a row without work under way, after which nothing more is coming. */
@@ -63,10 +64,13 @@ export class VirtualClock implements Clock {
   }
 
   /** Resolves when `ms` have passed and what happened in them is over. Calls wait for each other. */
-  advance(ms: number): Promise<void> {
+  async advance(ms: number): Promise<void> {
+    if (!Number.isFinite(ms) || ms < 0) {
+      throw new UsageError(`Cannot advance the clock by ${ms} ms: it takes 0 or more, and an end`);
+    }
     const work = this.#running.then(() => this.#advance(ms));
     this.#running = work.catch(() => {}); // whoever called it is told
-    return work;
+    await work;
   }
 
   /** Lets time pass, wake after wake, until the work is done: for ends that wait for their deadlines. */
@@ -85,7 +89,7 @@ export class VirtualClock implements Clock {
   }
 
   async #advance(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + Math.max(0, ms);
+    const untilMs = this.#nowMs + ms;
     await this.#settle();
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       if (next.atMs > untilMs) break;
