@@ -30,6 +30,7 @@ export class FileNode {
   }
 
   write(view: Uint8Array, offset: number): void {
+    if (view.length === 0) return; // a disk's file does not grow by that either
     const end = offset + view.length;
     this.#reserve(end);
     this.#bytes.set(view, offset);
@@ -107,9 +108,13 @@ export class FileTree {
 
   mkdir(path: string, nowMs: number): void {
     let at = this.root;
-    for (const part of partsOf(path)) {
+    const parts = partsOf(path);
+    for (const [index, part] of parts.entries()) {
       let next = at.entries.get(part);
-      if (next?.kind === "file") throw new FileProblem("NOT_DIRECTORY", "there is a file");
+      if (next?.kind === "file") {
+        const isLast = index === parts.length - 1;
+        throw new FileProblem(isLast ? "EXISTS" : "NOT_DIRECTORY", "there is a file");
+      }
       if (next === undefined) {
         next = new DirectoryNode(nowMs);
         at.entries.set(part, next);
@@ -135,6 +140,13 @@ export class FileTree {
     const there = fresh.entries.get(fresh.name);
     if (there === node) return;
     if (there?.kind === "directory") throw new FileProblem("IS_DIRECTORY", "the target is one");
+    if (node.kind === "directory") {
+      if (there !== undefined) throw new FileProblem("NOT_DIRECTORY", "the target is a file");
+      const source = partsOf(from);
+      if (partsOf(to).slice(0, source.length).join("/") === source.join("/")) {
+        throw new FileProblem("IO", "the target is inside it");
+      }
+    }
     old.entries.delete(old.name);
     fresh.entries.set(fresh.name, node);
   }
