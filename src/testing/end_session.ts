@@ -38,8 +38,14 @@ export function endSession(connection: Connection, id: bigint): Promise<void> {
         if (!isAccepted) return fail("the server has no such session; it ended before");
       }
     });
-    connection.onEnd(() => fail("the server ended the connection"));
-    connection.onClose(() => fail("the connection was lost"));
+    // The session's client may come back for it, and so end this connection, before the answer to the close leaves. Once
+    // the session was taken up its close is on the way all the same: both came in one write.
+    const ended = (why: string): void => {
+      if (isAccepted) resolve();
+      else fail(why);
+    };
+    connection.onEnd(() => ended("the server ended the connection"));
+    connection.onClose(() => ended("the connection was lost"));
     connection.write(takeUpAndClose(id));
   });
 }
