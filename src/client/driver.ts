@@ -300,8 +300,8 @@ export class Driver {
   #flush(): void {
     const { phase } = this.#machine;
     if (this.#isBlocked || (phase !== "connected" && phase !== "closing")) return;
-    const unsent = this.pipeline.takeUnsent();
-    if (unsent !== undefined) this.#write(unsent.bytes, unsent.done);
+    let run = this.pipeline.takeUnsent();
+    for (; run !== undefined; run = this.pipeline.takeUnsent()) this.#write(run.bytes, run.done);
   }
 
   /** Behind all that is queued; the answer, or the end of the connection, ends the session. */

@@ -2,9 +2,10 @@
 
 /** Flush without waiting for the end of the turn: a write of this size costs as much as its bytes. */
 export const FLUSH_BYTES = 64 * 1024;
-/** Send buffers kept for reuse, and the largest of them kept. */
-export const SEND_BUFFERS_KEPT = 4;
-export const SEND_BUFFER_KEPT_BYTES = 1024 * 1024;
+/** Segments of the outbox: a client that is seldom used has one of the smallest; at most three are kept for reuse. */
+export const SEGMENT_BYTES_MIN = 16 * 1024;
+export const SEGMENT_BYTES_MAX = 2 * 1024 * 1024;
+export const SEGMENTS_KEPT = 3;
 /** Requests queued or under way; beyond it a caller does not wait for answers. */
 export const REQUESTS_MAX = 1_000_000;
 /** Bytes queued and not sent: the servers are away or slow. */

@@ -5,21 +5,15 @@
  * outbox in the same order; a request is settled once.
  */
 import { messageOf, ProtocolError } from "../base/errors.ts";
-import { invariant, InvariantError } from "../base/invariant.ts";
+import { InvariantError } from "../base/invariant.ts";
 import { Reader } from "../jute/reader.ts";
-import { Writer } from "../jute/writer.ts";
 import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
 import { answered, misuse, unanswered, ZkError } from "./errors.ts";
 import { type CallOptions, limitCall } from "./call_options.ts";
-import {
-  QUEUED_BYTES_MAX,
-  REPLY_BYTES_MAX,
-  REQUESTS_MAX,
-  SEND_BUFFER_KEPT_BYTES,
-  SEND_BUFFERS_KEPT,
-} from "./limits.ts";
+import { QUEUED_BYTES_MAX, REPLY_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
+import { Outbox, type Run } from "./outbox.ts";
 import { type Operation, Request, RequestQueue } from "./request.ts";
 import type { WatchSink } from "./watch_events.ts";
 import type { WatchKind, WatchRegistry } from "./watch_registry.ts";
@@ -30,9 +24,7 @@ export interface PipelineHooks {
   onAuthReply(err: number): void;
 }
 
-const HEADER_BYTES = 12;
 const XID_MAX = 0x7fff_fffe;
-const FIRST_BUFFER_BYTES = 16 * 1024;
 
 type Refusal = (op: string, path: string | undefined, wasSent: boolean) => ZkError;
 
@@ -48,8 +40,7 @@ export class Pipeline {
   readonly #reader = new Reader(REPLY_BYTES_MAX);
   readonly #queue = new RequestQueue();
   #sentCount = 0;
-  #outbox = new Writer(FIRST_BUFFER_BYTES);
-  #spare: Writer[] = [];
+  #outbox = new Outbox();
   #hasCancelled = false;
   #xid = 0;
   #refusal: Refusal | undefined;
@@ -66,7 +57,7 @@ export class Pipeline {
     return this.#queue.length;
   }
   get queuedBytes(): number {
-    return this.#outbox.pos;
+    return this.#outbox.length;
   }
 
   /** Encodes and queues one request. Never throws: what is wrong rejects. */
@@ -81,30 +72,27 @@ export class Pipeline {
   ): Promise<T> {
     const refused = this.#refuse(operation.name, path, options);
     if (refused !== undefined) return Promise.reject(refused);
-    const w = this.#outbox, start = w.pos;
+    const w = this.#outbox, isFirst = w.length === 0;
     this.#xid = this.#xid === XID_MAX ? 1 : this.#xid + 1;
+    w.begin();
     try {
-      w.ensure(HEADER_BYTES);
-      w.int32(0);
       w.int32(this.#xid);
       w.int32(operation.op);
       operation.encode(w, fullPath, a, b);
     } catch (error) {
-      w.pos = start;
+      w.cancel();
       return Promise.reject(misuse(operation.name, path, messageOf(error)));
     }
-    const length = w.pos - start - 4;
+    const length = w.frameBytes;
     if (length > this.#frameBytesMax) {
-      w.pos = start;
+      w.cancel();
       return Promise.reject(tooLong(operation.name, path, length, this.#frameBytesMax));
     }
-    w.view.setInt32(start, length);
+    w.finish();
     const request = new Request(operation, this.#xid, path, fullPath, sink);
-    request.frameStart = start;
-    request.frameEnd = w.pos;
     this.#queue.push(request);
     if (options !== undefined) this.#limit(request, options);
-    if (start === 0) this.#hooks.onQueued();
+    if (isFirst) this.#hooks.onQueued();
     return request.promise as Promise<T>;
   }
 
@@ -129,13 +117,13 @@ export class Pipeline {
       this.#dropCancelled();
       if (this.#hasRoom()) return undefined;
     }
-    const why = `${this.#queue.length} requests and ${this.#outbox.pos} bytes wait already; ` +
+    const why = `${this.#queue.length} requests and ${this.#outbox.length} bytes wait already; ` +
       "await answers before sending more";
     return unanswered("QUEUE_FULL", op, path, false, why);
   }
 
   #hasRoom(): boolean {
-    return this.#queue.length < REQUESTS_MAX && this.#outbox.pos < QUEUED_BYTES_MAX;
+    return this.#queue.length < REQUESTS_MAX && this.#outbox.length < QUEUED_BYTES_MAX;
   }
 
   #limit(request: Request, options: CallOptions): void {
@@ -149,43 +137,27 @@ export class Pipeline {
   // ------------------------------------------------------------------------------ out
 
   /**
-   * All that is queued, as one run of bytes lent until `done` is called. From here on these requests count as sent.
+   * The oldest of what is queued, as one run of bytes lent until `done` is called. From here on these requests count as sent.
    * @returns undefined when there is nothing
    */
-  takeUnsent(): { readonly bytes: Uint8Array; readonly done: () => void } | undefined {
+  takeUnsent(): Run | undefined {
     if (this.#hasCancelled) this.#dropCancelled();
-    const out = this.#outbox;
-    if (out.pos === 0) return undefined;
-    for (let i = this.#sentCount; i < this.#queue.length; i++) {
+    const run = this.#outbox.take();
+    if (run === undefined) return undefined;
+    const sentCount = this.#sentCount + run.frames;
+    for (let i = this.#sentCount; i < sentCount; i++) {
       (this.#queue.at(i) as Request).isSent = true;
     }
-    this.#sentCount = this.#queue.length;
-    this.#outbox = this.#spare.pop() ?? new Writer(FIRST_BUFFER_BYTES);
-    invariant(this.#outbox.pos === 0, "A spare buffer is empty", { pos: this.#outbox.pos });
-    return { bytes: out.written(), done: () => this.#giveBack(out) };
-  }
-
-  #giveBack(writer: Writer): void {
-    const isKept = this.#spare.length < SEND_BUFFERS_KEPT &&
-      writer.bytes.length <= SEND_BUFFER_KEPT_BYTES;
-    if (!isKept) return;
-    writer.pos = 0;
-    this.#spare.push(writer);
+    this.#sentCount = sentCount;
+    return run;
   }
 
   /** Requests given up before they were sent leave no trace. */
   #dropCancelled(): void {
     this.#hasCancelled = false;
-    const old = this.#outbox, fresh = new Writer(Math.max(FIRST_BUFFER_BYTES, old.pos));
-    this.#queue.filterFrom(this.#sentCount, (request) => {
-      if (request.isSettled) return false;
-      const start = fresh.pos;
-      fresh.raw(old.bytes, request.frameStart, request.frameEnd);
-      request.frameStart = start;
-      request.frameEnd = fresh.pos;
-      return true;
-    });
-    this.#outbox = fresh;
+    let index = this.#sentCount;
+    this.#outbox.filter(() => !(this.#queue.at(index++) as Request).isSettled);
+    this.#queue.filterFrom(this.#sentCount, (request) => !request.isSettled);
   }
 
   // ------------------------------------------------------------------------------ in
@@ -287,8 +259,7 @@ export class Pipeline {
       request.reject(refusal(request.rule.name, request.path, request.isSent));
     }
     this.#sentCount = 0;
-    this.#outbox = new Writer(0);
-    this.#spare = [];
+    this.#outbox = new Outbox();
   }
 }
 

@@ -48,9 +48,6 @@ export class Request {
   /** Its caller has heard of it: answered, timed out or aborted. */
   isSettled = false;
   isSent = false;
-  /** Place of its frame in the outbox while it is not sent. */
-  frameStart = 0;
-  frameEnd = 0;
   /** Lets go of the timer and of the AbortSignal. */
   release: (() => void) | undefined;
 
