@@ -1,16 +1,21 @@
 /**
  * Throughput of clients side by side, one connection each, against one server: this project's on each runtime, then
- * node-zookeeper-client and kazoo (test/interop/install.sh brings them). The server is ours on Node.
- * Usage: node dist/bench/client/main.js [SECONDS] [WINDOW]
+ * node-zookeeper-client and kazoo (test/interop/install.sh brings them). The server is ours on Node; or one that answers from
+ * constants, which shows what the clients can do where neither a server nor its disk holds them up.
+ * Usage: node dist/bench/client/main.js [SECONDS] [WINDOW] [ours|constants] [ROUNDS]
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { freePort } from "../../test/support/ports.ts";
 import { cacheFolder, projectRoot } from "../../test/support/root.ts";
 import { startServer } from "../../test/support/server.ts";
+import { median } from "../figures.ts";
+import { startConstantServer } from "../support/load_process.ts";
 
-const [seconds = "3", window = "256"] = process.argv.slice(2);
+const [seconds = "3", window = "256", kind = "ours", rounds = "1"] = process.argv.slice(2);
 const root = projectRoot(), cache = cacheFolder();
 const runtimes = join(root, ".ci/runtimes/node_modules/.bin");
 
@@ -61,15 +66,44 @@ function measure(
   return rate;
 }
 
-const server = await startServer();
+const OPS = ["read", "write"] as const;
+type Op = (typeof OPS)[number];
+/** Of 1 KiB with its stat, and of a stat. */
+const REPLY_BODY_BYTES: Readonly<Record<Op, number>> = { read: 1096, write: 68 };
+
+interface Servers {
+  portOf(op: Op): number;
+  stop(): Promise<unknown>;
+}
+
+async function startServers(): Promise<Servers> {
+  if (kind !== "constants") {
+    const server = await startServer();
+    return { portOf: () => server.port, stop: () => server.stop() };
+  }
+  const ports = { read: await freePort(), write: await freePort() };
+  const stops = await Promise.all(
+    OPS.map((op) => startConstantServer(ports[op], REPLY_BODY_BYTES[op])),
+  );
+  return { portOf: (op) => ports[op], stop: () => Promise.all(stops.map((stop) => stop())) };
+}
+
+const servers = await startServers();
 try {
-  console.log(`one connection, ${window} calls outstanding, values of 1 KiB, ${seconds} s each`);
+  console.log(
+    `one connection, ${window} calls outstanding, values of 1 KiB, ${seconds} s each, server: ${kind}`,
+  );
   for (const contender of contenders()) {
-    const [read, write] = ["read", "write"].map((op) => {
-      return measure(contender, `127.0.0.1:${server.port}`, op);
+    const medians = OPS.map((op) => {
+      const rates = Array.from({ length: Number(rounds) }, () => {
+        return measure(contender, `127.0.0.1:${servers.portOf(op)}`, op);
+      });
+      return median(rates);
     });
-    console.log(`${contender.name.padEnd(28)} reads/s ${read}  writes/s ${write}`);
+    const load = (loadavg()[0] as number).toFixed(1);
+    const [read, write] = medians.map((rate) => String(rate).padStart(8));
+    console.log(`${contender.name.padEnd(28)} reads/s ${read}  writes/s ${write}  load ${load}`);
   }
 } finally {
-  await server.stop();
+  await servers.stop();
 }
