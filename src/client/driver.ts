@@ -1,5 +1,5 @@
 /** Drives a session: the socket, the one timer and the flushes around the pure machine and the pipeline (docs/internals/client.md). */
-import { messageOf } from "../base/errors.ts";
+import { messageOf, ProtocolError } from "../base/errors.ts";
 import { unreachable } from "../base/invariant.ts";
 import { Prng } from "../base/random.ts";
 import type { Cancel, Connection, MonotonicMs, Runtime } from "../runtime.ts";
@@ -65,7 +65,7 @@ export class Driver {
     this.#machine = new SessionMachine(config, new Prng(runtime.random.uint32()));
     this.registry = new WatchRegistry(chroot);
     this.credentials = new Credentials(runtime.clock, (frame) => this.#write(frame));
-    this.pipeline = new Pipeline(this.registry, runtime.clock, config.frameBytesMax, {
+    this.pipeline = new Pipeline(this.registry, runtime.clock, config, {
       onQueued: () => this.#askFlush(),
       onAuthReply: (err) => {
         if (!this.credentials.onReply(err)) {
@@ -192,9 +192,18 @@ export class Driver {
     this.#connection = connection;
     this.#isHandshaken = false;
     this.#isBlocked = false;
-    const frames = new FrameSplitter(this.#config.replyBytesMax, (bytes, start, end) => {
-      this.#onFrame(attempt, bytes, start, end);
-      return attempt === this.#attempt;
+    const frames = new FrameSplitter(this.#config.replyBytesMax, {
+      onFrame: (bytes, start, end) => {
+        this.#onFrame(attempt, bytes, start, end);
+        return attempt === this.#attempt;
+      },
+      onTooLong: (bytes, start, frameBytes) => {
+        if (!this.#isHandshaken) {
+          throw new ProtocolError(`Frame of ${frameBytes} bytes where a session was to be granted`);
+        }
+        this.pipeline.receiveTooLong(bytes, start, frameBytes);
+        return attempt === this.#attempt;
+      },
     });
     connection.onData((chunk) => {
       if (attempt === this.#attempt) this.#onChunk(attempt, frames, chunk);
@@ -307,11 +316,10 @@ export class Driver {
   /** Behind all that is queued; the answer, or the end of the connection, ends the session. */
   #sayGoodbye(): void {
     const attempt = this.#attempt;
-    this.pipeline.call(closeSession, undefined, "", undefined, undefined).then(
+    this.pipeline.callLast(closeSession, refusalFor("closed", "")).then(
       () => this.#step({ kind: "closeAnswered", attempt }),
       () => {}, // the connection ended instead, which ends the session as well
     );
-    this.pipeline.refuse(refusalFor("closed", ""));
     this.#flush();
   }
 

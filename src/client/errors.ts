@@ -8,7 +8,7 @@ type Upper<S extends string> = S extends `${infer Head}${infer Tail}`
 export type ServerErrorCode = Upper<Exclude<keyof typeof Code, "ok">>;
 
 /** Made by the client, beside CONNECTION_LOSS, OPERATION_TIMEOUT, SESSION_EXPIRED and AUTH_FAILED of the protocol. */
-export type ClientErrorCode = "ABORTED" | "CLOSED" | "QUEUE_FULL" | "NOT_CONNECTED" | "INTERNAL";
+export type ClientErrorCode = "ABORTED" | "CLOSED" | "QUEUE_FULL" | "REPLY_TOO_LONG" | "INTERNAL";
 
 export type ZkErrorCode = ServerErrorCode | ClientErrorCode;
 
@@ -129,6 +129,22 @@ export function unanswered(
   const tail = wasSent ? UNKNOWN : "it was not sent, nothing changed";
   const message = `Cannot ${whatOf(op, path)}: ${code}, ${why}; ${tail}`;
   return new ZkError(message, { code, op, path, outcome, cause });
+}
+
+/** The error for a request whose reply is longer than what this client takes. */
+export function replyTooLong(
+  op: string,
+  path: string | undefined,
+  bytes: number,
+  max: number,
+  isRead = false,
+): ZkError {
+  const code = "REPLY_TOO_LONG", outcome: Outcome = isRead ? "failed" : "unknown";
+  const tail = isRead ? "nothing changed" : UNKNOWN;
+  const message =
+    `Cannot ${whatOf(op, path)}: ${code}, the reply has ${bytes} bytes, ${max} are taken; ` +
+    `connect with replyBytesMax above that, or keep less in one node; ${tail}`;
+  return new ZkError(message, { code, op, path, outcome });
 }
 
 /** Wrong use, found before anything was sent. */

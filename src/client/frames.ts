@@ -3,33 +3,47 @@ import { ProtocolError } from "../base/errors.ts";
 
 const LENGTH_BYTES = 4;
 
-/** @returns whether to go on with the chunk */
-export type OnFrame = (bytes: Uint8Array, start: number, end: number) => boolean;
+/** Of a reply: xid, zxid, error. */
+export const REPLY_HEAD_BYTES = 16;
+
+export interface FrameSink {
+  /** @returns whether to go on with the chunk */
+  onFrame(bytes: Uint8Array, start: number, end: number): boolean;
+  /**
+   * A frame that is too long to be taken: the reply's header is there from `start` on, the rest will be skipped.
+   * @returns as `onFrame`. @throws {ProtocolError} it makes no sense: the connection is worth nothing
+   */
+  onTooLong(bytes: Uint8Array, start: number, frameBytes: number): boolean;
+}
 
 export class FrameSplitter {
   readonly #bytesMax: number;
-  readonly #onFrame: OnFrame;
+  readonly #sink: FrameSink;
   /** A frame whose end is not here yet, from its length on. */
   #part = new Uint8Array(0);
   #have = 0;
+  /** Bytes still to come of a frame that is too long. */
+  #skipBytes = 0;
 
-  constructor(bytesMax: number, onFrame: OnFrame) {
+  /** @param bytesMax at least a reply's header */
+  constructor(bytesMax: number, sink: FrameSink) {
     this.#bytesMax = bytesMax;
-    this.#onFrame = onFrame;
+    this.#sink = sink;
   }
 
-  /** @throws {ProtocolError} a length that cannot be */
+  /** @throws {ProtocolError} a length that cannot be, or what the sink throws */
   push(chunk: Uint8Array): void {
-    let at = 0;
+    let at = this.#skip(chunk, 0);
     if (this.#have > 0) {
       at = this.#complete(chunk);
       if (at < 0) return;
     }
     while (chunk.length - at >= LENGTH_BYTES) {
-      const end = at + LENGTH_BYTES + this.#lengthAt(chunk, at);
+      const length = this.#lengthAt(chunk, at);
+      const end = at + LENGTH_BYTES + this.#wantedOf(length);
       if (end > chunk.length) break;
-      if (!this.#onFrame(chunk, at + LENGTH_BYTES, end)) return;
-      at = end;
+      if (!this.#hand(chunk, at + LENGTH_BYTES, end, length)) return;
+      at = this.#skip(chunk, end);
     }
     this.#keep(chunk, at);
   }
@@ -42,22 +56,41 @@ export class FrameSplitter {
       this.#append(chunk, 0, at);
       if (this.#have < LENGTH_BYTES) return -1;
     }
-    const length = LENGTH_BYTES + this.#lengthAt(this.#part, 0);
-    const take = Math.min(length - this.#have, chunk.length - at);
-    this.#reserve(length);
+    const length = this.#lengthAt(this.#part, 0);
+    const wanted = LENGTH_BYTES + this.#wantedOf(length);
+    const take = Math.min(wanted - this.#have, chunk.length - at);
+    this.#reserve(wanted);
     this.#append(chunk, at, at + take);
-    if (this.#have < length) return -1;
+    if (this.#have < wanted) return -1;
     this.#have = 0;
     const frame = this.#part;
     this.#part = new Uint8Array(0);
-    return this.#onFrame(frame, LENGTH_BYTES, length) ? at + take : -1;
+    return this.#hand(frame, LENGTH_BYTES, wanted, length) ? this.#skip(chunk, at + take) : -1;
+  }
+
+  /** What is gathered of a frame: all of it, or the header of one that is too long. */
+  #wantedOf(length: number): number {
+    return length <= this.#bytesMax ? length : REPLY_HEAD_BYTES;
+  }
+
+  #hand(bytes: Uint8Array, start: number, end: number, length: number): boolean {
+    if (length <= this.#bytesMax) return this.#sink.onFrame(bytes, start, end);
+    this.#skipBytes = length - REPLY_HEAD_BYTES;
+    return this.#sink.onTooLong(bytes, start, length);
+  }
+
+  /** @returns where the chunk goes on behind what is skipped */
+  #skip(chunk: Uint8Array, at: number): number {
+    const count = Math.min(this.#skipBytes, chunk.length - at);
+    this.#skipBytes -= count;
+    return at + count;
   }
 
   #keep(chunk: Uint8Array, at: number): void {
     if (at === chunk.length) return;
-    this.#reserve(
-      chunk.length - at >= LENGTH_BYTES ? LENGTH_BYTES + this.#lengthAt(chunk, at) : LENGTH_BYTES,
-    );
+    const hasLength = chunk.length - at >= LENGTH_BYTES;
+    const wanted = hasLength ? this.#wantedOf(this.#lengthAt(chunk, at)) : 0;
+    this.#reserve(LENGTH_BYTES + wanted);
     this.#append(chunk, at, chunk.length);
   }
 
@@ -84,11 +117,7 @@ export class FrameSplitter {
   #lengthAt(b: Uint8Array, at: number): number {
     const length = ((b[at] as number) << 24) | ((b[at + 1] as number) << 16) |
       ((b[at + 2] as number) << 8) | (b[at + 3] as number);
-    if (length < 0 || length > this.#bytesMax) {
-      throw new ProtocolError(
-        `Frame of ${length} bytes from the server, 0 to ${this.#bytesMax} are taken; raise replyBytesMax`,
-      );
-    }
+    if (length < 0) throw new ProtocolError(`Frame of ${length} bytes from the server`);
     return length;
   }
 }

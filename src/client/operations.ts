@@ -108,6 +108,7 @@ export const remove: Operation<void, number, void> = {
 export const exists: Operation<Stat | undefined, boolean, void> = {
   op: Op.exists,
   name: "exists",
+  isRead: true,
   encode: writePathWatch,
   decode: readStat,
   mayMiss: true,
@@ -116,6 +117,7 @@ export const exists: Operation<Stat | undefined, boolean, void> = {
 export const getData: Operation<DataResult, boolean, void> = {
   op: Op.getData,
   name: "getData",
+  isRead: true,
   encode: writePathWatch,
   decode: readData,
   watches: "data",
@@ -129,6 +131,7 @@ export const setData: Operation<Stat, Data, number> = {
 export const getAcl: Operation<{ acl: Acl[]; stat: Stat }, void, void> = {
   op: Op.getAcl,
   name: "getAcl",
+  isRead: true,
   encode: writePath,
   decode: (r) => ({ acl: readAcls(r), stat: readStat(r) }),
 };
@@ -141,6 +144,7 @@ export const setAcl: Operation<Stat, readonly Acl[], number> = {
 export const getChildren: Operation<ChildrenResult, boolean, void> = {
   op: Op.getChildren2,
   name: "getChildren",
+  isRead: true,
   encode: writePathWatch,
   decode: readChildren,
   watches: "child",
@@ -154,12 +158,14 @@ export const sync: Operation<void, void, void> = {
 export const getEphemerals: Operation<string[], void, void> = {
   op: Op.getEphemerals,
   name: "getEphemerals",
+  isRead: true,
   encode: writePath,
   decode: readTexts,
 };
 export const countDescendants: Operation<number, void, void> = {
   op: Op.getAllChildrenNumber,
   name: "countDescendants",
+  isRead: true,
   encode: writePath,
   decode: (r) => r.int32(),
 };
@@ -171,6 +177,7 @@ export function multiOperation<T>(
   return {
     op: name === "multi" ? Op.multi : Op.multiRead,
     name,
+    isRead: name === "multiRead",
     encode: (w, _path, body) => w.raw(body),
     decode,
   };
@@ -201,6 +208,7 @@ export const removeWatches: Operation<void, number, void> = {
 export const whoAmI: Operation<{ scheme: string; user: string }[], void, void> = {
   op: Op.whoAmI,
   name: "whoAmI",
+  isRead: true,
   encode: nothing,
   decode: (r) => {
     const list: { scheme: string; user: string }[] = [];

@@ -10,13 +10,19 @@ import { Reader } from "../jute/reader.ts";
 import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
-import { answered, misuse, unanswered, ZkError } from "./errors.ts";
+import { answered, misuse, replyTooLong, unanswered, ZkError } from "./errors.ts";
 import { type CallOptions, limitCall } from "./call_options.ts";
-import { QUEUED_BYTES_MAX, REPLY_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
+import { QUEUED_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
 import { Outbox, type Run } from "./outbox.ts";
+import { REPLY_HEAD_BYTES } from "./frames.ts";
 import { type Operation, Request, RequestQueue } from "./request.ts";
 import type { WatchSink } from "./watch_events.ts";
 import type { WatchKind, WatchRegistry } from "./watch_registry.ts";
+
+export interface PipelineLimits {
+  readonly frameBytesMax: number;
+  readonly replyBytesMax: number;
+}
 
 export interface PipelineHooks {
   /** The outbox is no longer empty. */
@@ -36,8 +42,8 @@ export class Pipeline {
   readonly #registry: WatchRegistry;
   readonly #clock: Clock;
   readonly #hooks: PipelineHooks;
-  readonly #frameBytesMax: number;
-  readonly #reader = new Reader(REPLY_BYTES_MAX);
+  readonly #limits: PipelineLimits;
+  readonly #reader: Reader;
   readonly #queue = new RequestQueue();
   #sentCount = 0;
   #outbox = new Outbox();
@@ -45,10 +51,11 @@ export class Pipeline {
   #xid = 0;
   #refusal: Refusal | undefined;
 
-  constructor(registry: WatchRegistry, clock: Clock, frameBytesMax: number, hooks: PipelineHooks) {
+  constructor(registry: WatchRegistry, clock: Clock, limits: PipelineLimits, hooks: PipelineHooks) {
     this.#registry = registry;
     this.#clock = clock;
-    this.#frameBytesMax = frameBytesMax;
+    this.#limits = limits;
+    this.#reader = new Reader(limits.replyBytesMax);
     this.#hooks = hooks;
   }
 
@@ -72,7 +79,26 @@ export class Pipeline {
   ): Promise<T> {
     const refused = this.#refuse(operation.name, path, options);
     if (refused !== undefined) return Promise.reject(refused);
-    const w = this.#outbox, isFirst = w.length === 0;
+    return this.#enqueue(operation, path, fullPath, a, b, options, sink);
+  }
+
+  /** The last one, which needs no room; calls behind it are refused. */
+  callLast(operation: Operation<void, void, void>, refusal: Refusal): Promise<void> {
+    const answer = this.#enqueue(operation, undefined, "", undefined, undefined);
+    this.#refusal = refusal;
+    return answer;
+  }
+
+  #enqueue<T, A, B>(
+    operation: Operation<T, A, B>,
+    path: string | undefined,
+    fullPath: string,
+    a: A,
+    b: B,
+    options?: CallOptions,
+    sink?: WatchSink,
+  ): Promise<T> {
+    const w = this.#outbox, isFirst = w.length === 0, { frameBytesMax } = this.#limits;
     this.#xid = this.#xid === XID_MAX ? 1 : this.#xid + 1;
     w.begin();
     try {
@@ -84,9 +110,9 @@ export class Pipeline {
       return Promise.reject(misuse(operation.name, path, messageOf(error)));
     }
     const length = w.frameBytes;
-    if (length > this.#frameBytesMax) {
+    if (length > frameBytesMax) {
       w.cancel();
-      return Promise.reject(tooLong(operation.name, path, length, this.#frameBytesMax));
+      return Promise.reject(tooLong(operation.name, path, length, frameBytesMax));
     }
     w.finish();
     const request = new Request(operation, this.#xid, path, fullPath, sink);
@@ -170,6 +196,31 @@ export class Pipeline {
     const r = this.#reader.reset(bytes, start, end);
     const xid = r.int32(), zxid = r.int64Number(), err = r.int32();
     if (xid < 0) return this.#receiveOther(r, xid, zxid, err);
+    const request = this.#take(xid, zxid, err);
+    if (request.isSettled) return; // given up by its caller
+    if (err === Code.ok) return this.#resolve(r, request);
+    if (err === Code.noNode && request.rule.mayMiss === true) {
+      this.#watch(request, "exists");
+      return request.resolve(undefined);
+    }
+    request.reject(answered(err, request.rule.name, request.path));
+  }
+
+  /**
+   * A frame above `replyBytesMax`, of which only the header is here: its request fails, the others go on.
+   * @throws {ProtocolError} it answers no request
+   */
+  receiveTooLong(bytes: Uint8Array, start: number, frameBytes: number): void {
+    const r = this.#reader.reset(bytes, start, start + REPLY_HEAD_BYTES);
+    const xid = r.int32(), zxid = r.int64Number(), err = r.int32();
+    if (xid < 0) throw new ProtocolError(`Frame of ${frameBytes} bytes from the server, unasked`);
+    const request = this.#take(xid, zxid, err), { rule: { name, isRead }, path } = request;
+    if (err !== Code.ok) return request.reject(answered(err, name, path));
+    request.reject(replyTooLong(name, path, frameBytes, this.#limits.replyBytesMax, isRead));
+  }
+
+  /** The request that is answered, and what holds of every answer. */
+  #take(xid: number, zxid: number, err: number): Request {
     const request = this.#queue.peek();
     if (request === undefined || this.#sentCount === 0 || request.xid !== xid) {
       throw new ProtocolError(
@@ -184,13 +235,7 @@ export class Pipeline {
     if (removes !== undefined && err === Code.ok) {
       this.#registry.removeAll(removes, request.fullPath);
     }
-    if (request.isSettled) return; // given up by its caller
-    if (err === Code.ok) return this.#resolve(r, request);
-    if (err === Code.noNode && request.rule.mayMiss === true) {
-      this.#watch(request, "exists");
-      return request.resolve(undefined);
-    }
-    request.reject(answered(err, request.rule.name, request.path));
+    return request;
   }
 
   #resolve(r: Reader, request: Request): void {
@@ -245,11 +290,6 @@ export class Pipeline {
       const request = this.#queue.shift() as Request;
       request.reject(unanswered("CONNECTION_LOSS", request.rule.name, request.path, true, why));
     }
-  }
-
-  /** No further calls; those queued and under way are still answered. */
-  refuse(refusal: Refusal): void {
-    this.#refusal = refusal;
   }
 
   /** The session is over: nothing is answered any more, now or later. */

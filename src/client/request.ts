@@ -16,6 +16,8 @@ export interface ReplyRule<T = unknown> {
   readonly name: string;
   /** The result of a reply with err 0; the reader stands behind the header. */
   decode(r: Reader, request: Request): T;
+  /** Changes nothing, whatever becomes of the answer. */
+  readonly isRead?: boolean;
   /** NO_NODE is an answer (undefined), not a failure. */
   readonly mayMiss?: boolean;
   /** Which table a watch goes into. */

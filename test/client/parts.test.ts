@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { parseConnectString } from "../../src/client/connect_string.ts";
 import { answered, codeOf, unanswered, ZkError } from "../../src/client/errors.ts";
 import { EventQueue } from "../../src/client/event_queue.ts";
-import { FrameSplitter } from "../../src/client/frames.ts";
+import { FrameSplitter, REPLY_HEAD_BYTES } from "../../src/client/frames.ts";
 import { HostOrder } from "../../src/client/host_order.ts";
 import { settingsOf } from "../../src/client/options.ts";
 import { Chroot, pathProblem, prefixProblem } from "../../src/client/paths.ts";
@@ -115,45 +115,59 @@ test("hosts are shuffled by the seed, and all are asked in each round", () => {
   assert.ok(orders.size > 10);
 });
 
-test("frames are found however the bytes are cut", () => {
-  const frames = [[], [1], [2, 3], Array.from({ length: 300 }, (_, i) => i & 0xff)];
-  const bytes = Uint8Array.from(
+/** Bytes of frames, length first. */
+function streamOf(frames: readonly (readonly number[])[]): Uint8Array {
+  return Uint8Array.from(
     frames.flatMap((body) => [0, 0, body.length >> 8, body.length & 0xff, ...body]),
   );
-  const cut = (sizes: (at: number) => number) => {
-    const found: number[][] = [];
-    const splitter = new FrameSplitter(1000, (chunk, start, end) => {
-      found.push([...chunk.subarray(start, end)]);
-      return true;
-    });
-    for (let at = 0; at < bytes.length;) {
-      const size = sizes(at);
-      splitter.push(bytes.slice(at, at + size));
-      at += size;
-    }
-    return found;
-  };
-  assert.deepEqual(cut(() => 1), frames);
-  for (let at = 1; at < bytes.length; at++) {
-    assert.deepEqual(cut((from) => from === 0 ? at : bytes.length), frames, `cut at ${at}`);
+}
+
+/** Frames found; one that was too long as its header and its length. */
+function split(bytes: Uint8Array, bytesMax: number, sizeOf: (at: number) => number): number[][] {
+  const found: number[][] = [];
+  const splitter = new FrameSplitter(bytesMax, {
+    onFrame: (chunk, start, end) => found.push([...chunk.subarray(start, end)]) > 0,
+    onTooLong: (chunk, start, frameBytes) =>
+      found.push([...chunk.subarray(start, start + REPLY_HEAD_BYTES), frameBytes]) > 0,
+  });
+  for (let at = 0; at < bytes.length;) {
+    const size = sizeOf(at);
+    splitter.push(bytes.slice(at, at + size));
+    at += size;
   }
-  fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (sizes) => {
-    let i = 0;
-    assert.deepEqual(cut(() => sizes[i++ % sizes.length] as number), frames);
-  }));
+  return found;
+}
+
+test("frames are found however the bytes are cut; of one that is too long its header", () => {
+  const long = Array.from({ length: 300 }, (_, i) => i & 0xff);
+  const frames = [[], [1], [2, 3], long, [4], long, long, [5, 6]], bytes = streamOf(frames);
+  const header = [...long.slice(0, REPLY_HEAD_BYTES), 300];
+  const headers = frames.map((frame) => frame === long ? header : frame);
+  for (const [bytesMax, wanted] of [[300, frames], [299, headers]] as const) {
+    const cut = (sizeOf: (at: number) => number) => split(bytes, bytesMax, sizeOf);
+    assert.deepEqual(cut(() => 1), wanted);
+    for (let at = 1; at < bytes.length; at++) {
+      assert.deepEqual(cut((from) => from === 0 ? at : bytes.length), wanted, `cut at ${at}`);
+    }
+    fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sizes) => {
+      let i = 0;
+      assert.deepEqual(cut(() => sizes[i++ % sizes.length] as number), wanted);
+    }));
+  }
 });
 
 test("an impossible length is the server's fault, and a frame unwanted stops the chunk", () => {
-  const splitter = new FrameSplitter(100, () => true);
-  assert.throws(() => splitter.push(Uint8Array.of(0, 0, 0, 101)), ProtocolError);
+  let seen = 0;
+  const sink = { onFrame: () => ++seen < 1, onTooLong: () => ++seen < 1 };
   assert.throws(
-    () => new FrameSplitter(100, () => true).push(Uint8Array.of(255, 0, 0, 0)),
+    () => new FrameSplitter(100, sink).push(Uint8Array.of(255, 0, 0, 0)),
     ProtocolError,
   );
-  let seen = 0;
-  const once = new FrameSplitter(100, () => ++seen < 1);
-  once.push(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0));
+  new FrameSplitter(100, sink).push(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0));
   assert.equal(seen, 1);
+  const long = Array.from({ length: 200 }, () => 7);
+  new FrameSplitter(100, sink).push(streamOf([long, [1]]));
+  assert.equal(seen, 2);
 });
 
 test("a stat is read as the declared record is", () => {
