@@ -11,7 +11,9 @@ import { type RequestKind, requestKind } from "./request_kind.ts";
 /** A longer "frame" is a four-letter word, or what the server will not take: from there on nothing is looked at. */
 const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
+const NOTIFICATION_XID = -1;
 
+/** A failure that meets a request and waits for replies. */
 interface Awaited {
   readonly plan: Plan;
   readonly request: RequestKind;
@@ -30,14 +32,19 @@ export class FaultConnection implements Connection {
   readonly #inner: Connection;
   readonly #host: FaultHost;
   readonly #replies = new ReplyScanner();
-  /** The begin of a frame whose rest has not come. */
+  /** The begin of a frame whose rest has not come; the server has it. */
   #partial: Uint8Array = NO_BYTES;
   #isTransparent = false;
   #isFirstRequest = true;
   #isFirstReply = true;
   #isLost = false;
   #closeTold = false;
-  /** The server has it and its reply must not leave; nothing sent behind it goes to the server. */
+  /** Requests that the server has and has not answered, the handshake among them. */
+  #unanswered = 0;
+  /**
+   * What loses the connection: `after`, the server has the request and its reply must not leave; `before`, it has those in front
+   * and their replies must leave first. Nothing sent from here on goes to the server.
+   */
   #awaited: Awaited | undefined;
   #onData: (chunk: Uint8Array) => void = () => {};
   #onEnd: () => void = () => {};
@@ -107,41 +114,48 @@ export class FaultConnection implements Connection {
 
   // ------------------------------------------------------------------------------ requests
 
-  /** Whole frames go on to the server; the begin of one waits for its rest. */
+  /** Bytes go on to the server as they come; of a request that it must not see the end stays away. */
   #receive(chunk: Uint8Array): void {
     if (this.#isLost || this.#awaited !== undefined) return;
     if (this.#isTransparent) return this.#onData(chunk);
-    const bytes = this.#partial.length === 0 ? chunk : joined(this.#partial, chunk);
+    const known = this.#partial.length;
+    const bytes = known === 0 ? chunk : joined(this.#partial, chunk);
     const view = viewOf(bytes);
-    let at = 0;
-    let lost: (() => void) | undefined;
-    while (lost === undefined && this.#awaited === undefined && bytes.length - at >= 4) {
+    let at = 0, upTo = bytes.length;
+    while (this.#awaited === undefined && bytes.length - at >= 4) {
       const length = view.getInt32(at);
       if (length < 0 || length > FRAME_BYTES_MAX) {
         this.#isTransparent = true;
         at = bytes.length;
         break;
       }
-      if (bytes.length - at - 4 < length) break;
-      lost = this.#look(bytes, at + 4, at + 4 + length);
-      if (lost === undefined) at += 4 + length;
+      const end = at + 4 + length;
+      if (bytes.length < end) break;
+      this.#awaited = this.#look(bytes, at + 4, end);
+      const isUnseen = this.#awaited?.plan.wish.when === "before";
+      if (!isUnseen) this.#unanswered++;
+      if (this.#awaited !== undefined) upTo = isUnseen ? at : end;
+      at = end;
     }
-    this.#partial = at === bytes.length ? NO_BYTES : joined(bytes.subarray(at), NO_BYTES);
-    if (this.#awaited !== undefined) this.#partial = NO_BYTES;
-    if (at > 0) this.#onData(at === bytes.length ? bytes : bytes.subarray(0, at));
-    lost?.();
+    this.#partial = this.#awaited === undefined ? joined(bytes.subarray(at), NO_BYTES) : NO_BYTES;
+    if (upTo > known) this.#onData(bytes.subarray(known, upTo));
+    this.#loseWhenAnswered();
   }
 
-  /** @returns what to do, once all before this request is delivered, instead of delivering it */
-  #look(bytes: Uint8Array, start: number, end: number): (() => void) | undefined {
+  /** The failure that was planned for this request. */
+  #look(bytes: Uint8Array, start: number, end: number): Awaited | undefined {
     const isFirst = this.#isFirstRequest;
     this.#isFirstRequest = false;
     if (this.#host.faults.isEmpty) return undefined;
     const request = requestKind(bytes, start, end, isFirst);
     const plan = this.#host.faults.take(request);
-    if (plan?.wish.when === "before") return () => this.#lose(plan, request);
-    if (plan !== undefined) this.#awaited = { plan, request };
-    return undefined;
+    return plan === undefined ? undefined : { plan, request };
+  }
+
+  /** `before`: those in front of the request have their replies. */
+  #loseWhenAnswered(): void {
+    if (this.#awaited?.plan.wish.when !== "before") return;
+    if (this.#unanswered === 0 && this.#replies.isBetweenFrames) this.#lose(this.#awaited);
   }
 
   // ------------------------------------------------------------------------------ replies
@@ -153,10 +167,14 @@ export class FaultConnection implements Connection {
     }
     if (this.#isTransparent) return this.#inner.write(view, done);
     const met = this.#replies.scan(view, (head) => this.#awaitedBy(head));
-    if (met === undefined) return this.#inner.write(view, done);
+    if (met === undefined) {
+      const isTaken = this.#inner.write(view, done);
+      this.#loseWhenAnswered();
+      return isTaken;
+    }
     if (met.bytesBefore > 0) this.#inner.write(view.subarray(0, met.bytesBefore));
     done?.();
-    this.#lose(met.found.plan, met.found.request);
+    this.#lose(met.found);
     return true;
   }
 
@@ -164,7 +182,8 @@ export class FaultConnection implements Connection {
     const isFirst = this.#isFirstReply;
     this.#isFirstReply = false;
     if (isFirst) this.sessionId = head.getBigInt64(12);
-    if (this.#awaited === undefined) return undefined;
+    if (isFirst || head.getInt32(4) !== NOTIFICATION_XID) this.#unanswered--;
+    if (this.#awaited?.plan.wish.when !== "after") return undefined;
     const { op, xid } = this.#awaited.request;
     const isMeant = op === "connect" ? isFirst : !isFirst && xid === head.getInt32(4);
     return isMeant ? this.#awaited : undefined;
@@ -173,7 +192,7 @@ export class FaultConnection implements Connection {
   // ------------------------------------------------------------------------------ end
 
   /** The client gets what was written before, then the end; the server learns that it is gone. */
-  #lose(plan: Plan, request: RequestKind): void {
+  #lose({ plan, request }: Awaited): void {
     if (this.#isLost) return;
     this.#isLost = true;
     this.#partial = NO_BYTES;

@@ -16,6 +16,11 @@ export class ReplyScanner {
   /** Of the frame under way, behind its head. */
   #skipBytes = 0;
 
+  /** Whether the last frame scanned is whole. */
+  get isBetweenFrames(): boolean {
+    return this.#headBytes === 0 && this.#skipBytes === 0;
+  }
+
   /**
    * Stops before the first frame in which `find` finds something.
    * @returns that, and the bytes of `view` before the frame; undefined when all may pass

@@ -219,3 +219,51 @@ test("a client that keeps its lost connection is neither counted nor kept after 
   connection.write(new Uint8Array(1));
   assert.match(String(await closed), /reset/);
 });
+
+test("writes in front of a request that is lost before the server sees it are done, and their replies arrive", async () => {
+  for (const options of NETWORKS) {
+    for (const directory of ["memory", "temporary"] as const) {
+      await using zk = await startServer({ ...options, directory, settings: { forceSync: true } });
+      const client = await zk.connect();
+      const failure = zk.failNext({ when: "before", path: "/lost" });
+      const made = [1, 2, 3].map((n) => client.create(`/made-${n}`));
+      const lost = [client.create("/lost"), client.create("/behind")];
+      await Promise.all([...lost.map(isLost), ...made]);
+      assert.ok(failure.hasHappened);
+      assert.deepEqual((await client.getChildren("/")).children.sort(), [
+        "made-1",
+        "made-2",
+        "made-3",
+        "zookeeper",
+      ]);
+    }
+  }
+});
+
+test("watch events are not taken for the replies that a lost request waits for", async () => {
+  await using zk = await startServer({ network: "memory" });
+  const client = await zk.connect();
+  let told = 0;
+  for (const path of ["/a", "/b"]) await client.exists(path, { watch: () => told++ });
+  const failure = zk.failNext({ when: "before", op: "delete" });
+  const made = [client.create("/a"), client.create("/b")];
+  await isLost(client.delete("/a"));
+  await Promise.all(made);
+  assert.deepEqual([told, failure.hasHappened], [2, true]);
+});
+
+test("the begin of a request reaches the server, its end does not when it is to be lost before", async () => {
+  await using zk = await startServer({ network: "memory" });
+  const connection = await zk.runtime.net.connect({ host: "memory", port: 2181 });
+  const raw = new TestClient(connection, false);
+  await raw.handshake();
+  const received = () => zk.view.stats.counters.bytesReceived;
+  const before = received(), frame = requestFrame(1, Op.whoAmI);
+  raw.raw(frame.subarray(0, 7));
+  while (received() < before + 7) await new Promise((resolve) => setTimeout(resolve, 1));
+  zk.failNext({ when: "before", op: "whoAmI" });
+  raw.raw(frame.subarray(7));
+  await raw.gone;
+  assert.equal(received(), before + 7);
+  connection.close();
+});

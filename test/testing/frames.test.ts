@@ -104,15 +104,40 @@ test("without a plan every byte passes, one at a time too", async () => {
   assert.deepEqual(seenByServer.bytes, all);
 });
 
-test("before: what comes before the request meant is delivered, wherever the bytes are cut", async () => {
-  const all = concat(CONNECT, READ, WRITE, BEHIND);
+/** A reply, long enough to be cut. */
+function reply(xid: number): Uint8Array {
+  const bytes = frame(36, 0);
+  viewOf(bytes).setInt32(4, xid);
+  return bytes;
+}
+
+function writeInPieces(connection: Connection, bytes: Uint8Array, size: number): void {
+  for (let at = 0; at < bytes.length; at += size) connection.write(bytes.slice(at, at + size));
+}
+
+test("before: what comes before the request meant is delivered and answered, wherever the bytes are cut", async () => {
+  const all = concat(CONNECT, READ, WRITE, BEHIND), front = concat(CONNECT, READ);
+  const answers = concat(frame(36, 7), reply(-1), reply(1));
   for (let size = 1; size <= all.length; size += 13) {
     const faults = new Faults();
     const plan = faults.plan({ when: "before", op: "setData", path: "/w" });
-    const { client, seenByServer, seenByClient } = await between(faults);
-    for (let at = 0; at < all.length; at += size) client.write(all.slice(at, at + size));
+    const { client, server, seenByServer, seenByClient } = await between(faults);
+    const reached = new Promise<void>((resolve) => {
+      server.onData((chunk) => {
+        seenByServer.bytes = concat(seenByServer.bytes, chunk);
+        if (seenByServer.bytes.length >= front.length) resolve();
+      });
+    });
+    writeInPieces(client, all, size);
+    await reached;
+    await new Promise<void>((resolve) => nextTurn(resolve));
+    assert.ok(!plan.hasHappened, "those in front wait for their replies");
+    writeInPieces(server, answers, size);
     await Promise.all([seenByServer.ended, seenByClient.ended]);
-    assert.deepEqual(seenByServer.bytes, concat(CONNECT, READ), `pieces of ${size} bytes`);
+    const seen = seenByServer.bytes.length;
+    assert.ok(seen >= front.length && seen < front.length + WRITE.length, `${seen} bytes`);
+    assert.deepEqual(seenByServer.bytes, all.slice(0, seen), `pieces of ${size} bytes`);
+    assert.deepEqual(seenByClient.bytes, answers, `pieces of ${size} bytes`);
     assert.ok(plan.hasHappened);
   }
 });
@@ -131,11 +156,6 @@ test("after: the request is delivered, its reply and all behind it are not", asy
     });
   });
   await delivered;
-  const reply = (xid: number) => {
-    const bytes = frame(36, 0);
-    viewOf(bytes).setInt32(4, xid);
-    return bytes;
-  };
   const answer = frame(36, 7); // to the connect
   let returned = 0;
   server.write(concat(answer, reply(1)));
