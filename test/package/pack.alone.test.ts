@@ -5,7 +5,7 @@
 // test-timeout: 180s
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import process from "node:process";
@@ -13,6 +13,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { startProcess } from "../support/child.ts";
 import { projectRoot } from "../support/root.ts";
+import { type Package, packageOf, startRegistry } from "./registry.ts";
 
 const root = projectRoot();
 /** Packed once, by the tests on Node, and used on all three there. */
@@ -22,6 +23,8 @@ const onNode = "Deno" in globalThis || "Bun" in globalThis
 const folder = mkdtempSync(join(tmpdir(), "menagerie-package-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const app = join(folder, "app");
+/** Name of our tarball in `folder`. */
+let packed = "";
 const installed = join(app, "node_modules/menagerie");
 const runtimes: Readonly<Record<string, readonly string[]>> = {
   node: [process.env["MENAGERIE_NODE"] ?? process.execPath],
@@ -30,10 +33,10 @@ const runtimes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** @returns standard output; fails with all output unless it ended with 0 */
-function run(command: readonly string[], cwd = app): Promise<string> {
+function run(command: readonly string[], cwd = app, env = process.env): Promise<string> {
   return new Promise((resolve, reject) => {
     const [program, ...args] = command;
-    const child = spawn(program as string, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program as string, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "", errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
     child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
@@ -106,6 +109,7 @@ onNode(
     await run(["npm", "pack", "--silent", "--pack-destination", folder], root);
     const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
     assert.ok(tarball !== undefined, "npm pack made a tarball");
+    packed = tarball;
     await run(["mkdir", app], folder);
     writeFileSync(join(app, "package.json"), '{ "type": "module", "private": true }\n');
     const local = Object.keys(dependencies).map((name) => join(root, "node_modules", name));
@@ -187,6 +191,77 @@ onNode(
     await run([process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", "."]);
   },
 );
+
+/** Names of packages that these need, as node_modules has them. */
+function needed(names: readonly string[], found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const file = join(root, "node_modules", name, "package.json");
+    const { dependencies = {} } = JSON.parse(readFileSync(file, "utf8")) as {
+      dependencies?: Record<string, string>;
+    };
+    needed(Object.keys(dependencies), found);
+  }
+  return found;
+}
+
+/** Our package and all that it needs, packed. */
+async function packAll(): Promise<Package[]> {
+  const own = join(root, "package.json");
+  const { dependencies } = JSON.parse(readFileSync(own, "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const others = await Promise.all(
+    [...needed(Object.keys(dependencies))].map(async (name, index) => {
+      const source = join(root, "node_modules", name), into = join(folder, `packed-${index}`);
+      mkdirSync(into);
+      await run(
+        ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", into, source],
+        into,
+      );
+      const [tarball] = readdirSync(into);
+      return packageOf(join(source, "package.json"), join(into, tarball as string));
+    }),
+  );
+  return [packageOf(own, join(folder, packed)), ...others];
+}
+
+const SPECIFIERS = `
+import { connect, textOf } from "npm:menagerie@VERSION/client";
+import { startServer } from "npm:menagerie@VERSION/testing";
+import * as server from "npm:menagerie@VERSION/server";
+import * as whole from "npm:menagerie";
+
+await using zk = await startServer();
+await using client = await connect(zk.connectString);
+await client.create("/made", "by a specifier");
+console.log(textOf((await client.getData("/made")).data), whole.connect === connect, whole.startServer === server.startServer);
+`;
+
+onNode("npm: specifiers of Deno bring the package from a registry, and it works", async () => {
+  const packages = await packAll();
+  const registry = await startRegistry(packages);
+  try {
+    const empty = join(folder, "specifiers");
+    mkdirSync(empty);
+    const { version } = (packages[0] as Package).manifest;
+    writeFileSync(join(empty, "use.ts"), SPECIFIERS.replaceAll("VERSION", version));
+    const env = {
+      ...process.env,
+      DENO_DIR: join(folder, "deno"), // nothing is cached
+      NPM_CONFIG_REGISTRY: registry.url,
+    };
+    const [deno] = runtimes["deno"] as readonly [string];
+    const flags = ["-A", "--no-config", "--no-lock"];
+    const output = await run([deno, "run", ...flags, "use.ts"], empty, env);
+    assert.equal(output, "by a specifier true true\n");
+    const tarballs = registry.requests.filter((path) => path.endsWith(".tgz")).sort();
+    assert.ok(tarballs.includes("menagerie/-/package.tgz"), registry.requests.join(" "));
+  } finally {
+    await registry.stop();
+  }
+});
 
 /** Every file that the built client reaches, adapters of all hosts included. */
 function clientGraph(): { files: string[]; others: string[] } {
