@@ -9,6 +9,13 @@ export interface CallOptions {
 
 export type GiveUp = (code: "OPERATION_TIMEOUT" | "ABORTED", why: string, cause?: unknown) => void;
 
+/** What is wrong with the options; undefined: nothing. */
+export function optionsProblem({ timeoutMs }: CallOptions): string | undefined {
+  return timeoutMs !== undefined && !(timeoutMs >= -Infinity)
+    ? `timeoutMs is ${String(timeoutMs)}; give milliseconds, or leave it out`
+    : undefined;
+}
+
 /**
  * Calls `giveUp` once when the time is over or the signal is aborted.
  * @returns what lets go of both; undefined when there is no limit

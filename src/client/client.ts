@@ -4,7 +4,7 @@ import type { Acl } from "../protocol/acl.ts";
 import { Op } from "../protocol/ops.ts";
 import { WatcherType } from "../protocol/watch_types.ts";
 import type { MonotonicMs, Runtime } from "../runtime.ts";
-import { type CallOptions, limitCall } from "./call_options.ts";
+import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
 import { createPlan, type NodeOptions } from "./create_mode.ts";
 import type { Driver } from "./driver.ts";
 import { misuse, whatOf, ZkError } from "./errors.ts";
@@ -328,6 +328,8 @@ export class Client implements AsyncDisposable {
     source: LiveSource<T>,
     options: CallOptions = {},
   ): Promise<Live<T>> {
+    const problem = optionsProblem(options);
+    if (problem !== undefined) return Promise.reject(misuse(op, path, problem));
     return Live.open(
       source,
       (giveUp) =>

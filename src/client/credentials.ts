@@ -1,7 +1,7 @@
 /** What a client has said about who it is: sent at once, and again on every connection (client-protocol §2.9). */
 import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../runtime.ts";
-import { type CallOptions, limitCall } from "./call_options.ts";
+import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
 import { answered, misuse, unanswered, type ZkError } from "./errors.ts";
 import { Code } from "../protocol/codes.ts";
 import { authFrame } from "./preamble.ts";
@@ -30,6 +30,8 @@ export class Credentials {
     if (this.#refusal !== undefined) {
       return Promise.reject(this.#refusal("addAuth", undefined, false));
     }
+    const problem = optionsProblem(options);
+    if (problem !== undefined) return Promise.reject(misuse("addAuth", undefined, problem));
     if (options.signal?.aborted === true) {
       const { reason } = options.signal;
       return Promise.reject(

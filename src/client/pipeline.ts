@@ -11,7 +11,7 @@ import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
 import { answered, misuse, replyTooLong, unanswered, ZkError } from "./errors.ts";
-import { type CallOptions, limitCall } from "./call_options.ts";
+import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
 import { QUEUED_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
 import { Outbox, type Run } from "./outbox.ts";
 import { REPLY_HEAD_BYTES } from "./frames.ts";
@@ -128,6 +128,8 @@ export class Pipeline {
     options: CallOptions | undefined,
   ): ZkError | undefined {
     if (this.#refusal !== undefined) return this.#refusal(op, path, false);
+    const problem = options === undefined ? undefined : optionsProblem(options);
+    if (problem !== undefined) return misuse(op, path, problem);
     if (options?.signal?.aborted === true) {
       return unanswered(
         "ABORTED",
