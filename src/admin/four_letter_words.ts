@@ -6,6 +6,7 @@ import { hexOf } from "../base/zxid.ts";
 import { OP_SHORT_NAMES } from "../protocol/ops.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ConnectionView, FourLetterCommands, ServerView } from "../server/view.ts";
+import { dataFolders, dataSizes } from "./data_sizes.ts";
 import { environment } from "./environment.ts";
 import { hex64, javaAddress, javaDate, javaDouble } from "./java_text.ts";
 import { metrics } from "./metrics.ts";
@@ -17,8 +18,6 @@ const MASK_BYTES = 8;
 const NO_BYTES = new Uint8Array(0);
 /** Answered whether or not the server serves. */
 const ALWAYS = new Set(["ruok", "envi", "gtmk", "stmk", "isro"]);
-/** Directories of logs and snapshots are those below dataDir and dataLogDir. */
-const VERSION_FOLDER = "version-2";
 
 export class FourLetterWords implements FourLetterCommands {
   readonly #view: ServerView;
@@ -124,8 +123,9 @@ export class FourLetterWords implements FourLetterCommands {
 
   async #conf(): Promise<string> {
     const { options, clientPort, mode } = this.#view;
-    const { dataDir, dataLogDir } = this.#directories();
-    const [dataSize, logSize] = await this.#sizes();
+    const { fs } = this.#runtime;
+    const { dataDir, dataLogDir } = dataFolders(fs, options);
+    const [dataSize, logSize] = await dataSizes(fs, options);
     return lines(
       `clientPort=${clientPort}`,
       "secureClientPort=-1",
@@ -143,32 +143,8 @@ export class FourLetterWords implements FourLetterCommands {
   }
 
   async #dirs(): Promise<string> {
-    const [dataSize, logSize] = await this.#sizes();
+    const [dataSize, logSize] = await dataSizes(this.#runtime.fs, this.#view.options);
     return lines(`datadir_size: ${dataSize}`, `logdir_size: ${logSize}`);
-  }
-
-  #directories(): { readonly dataDir: string; readonly dataLogDir: string } {
-    const { fs } = this.#runtime;
-    const { dataDir, dataLogDir } = this.#view.options;
-    return {
-      dataDir: fs.absolute(fs.join(dataDir, VERSION_FOLDER)),
-      dataLogDir: fs.absolute(fs.join(dataLogDir, VERSION_FOLDER)),
-    };
-  }
-
-  async #sizes(): Promise<[number, number]> {
-    const { dataDir, dataLogDir } = this.#directories();
-    return [await this.#sizeOf(dataDir), await this.#sizeOf(dataLogDir)];
-  }
-
-  /** Files may come and go meanwhile: one that is gone has no size. */
-  async #sizeOf(folder: string): Promise<number> {
-    const { fs } = this.#runtime;
-    const names = await fs.readDir(folder).catch(() => []);
-    const stats = await Promise.all(
-      names.map((name) => fs.stat(fs.join(folder, name)).catch(() => undefined)),
-    );
-    return stats.reduce((sum, stat) => sum + (stat?.kind === "file" ? stat.size : 0), 0);
   }
 
   #cons(): string {

@@ -37,7 +37,8 @@ export function* metrics(
   }
 }
 
-function* gauges(
+/** Name and value, of what goes up and down. */
+export function* gauges(
   view: ServerView,
   { clock, process }: Pick<Runtime, "clock" | "process">,
 ): Generator<readonly [string, string]> {
@@ -90,7 +91,7 @@ function without(names: string): Row<never>[] {
   return names.trim().split(/\s+/).map((name) => [name] as const);
 }
 
-const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
+export const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
   ["connection_request_count", "connectRequests"],
   ["connection_rejected", "connectionsRejected"],
   ["connection_drop_count", "connectionsDropped"],
@@ -108,6 +109,7 @@ const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
   ["stale_replies", "staleReplies"],
   ["request_throttle_wait_count", "throttleWaits"],
   ["snapshot_error_count", "snapshotErrors"],
+  ["snapshot_rate_limited_count", "snapshotsRateLimited"],
   ["unrecoverable_error_count", "unrecoverableErrors"],
   ...without(`
     looking_count diff_count snap_count learner_proposal_received_count learner_commit_received_count
@@ -118,10 +120,10 @@ const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
     add_dead_watcher_stall_time ensemble_auth_success ensemble_auth_fail ensemble_auth_skip
     unsuccessful_handshake tls_handshake_exceeded insecure_admin_count cnxn_closed_without_zk_server_running
     skip_learner_request_to_next_processor_count requests_not_forwarded_to_commit_processor
-    snapshot_rate_limited_count restore_error_count restore_rate_limited_count`),
+    restore_error_count restore_rate_limited_count`),
 ];
 
-const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
+export const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
   ["dbinittime", "databaseLoadMs"],
@@ -145,7 +147,7 @@ const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
     learner_request_processor_queue_size socket_closing_time`),
 ];
 
-const ADVANCED: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
+export const ADVANCED: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["readlatency", "readMs"],
   ["updatelatency", "updateMs"],
   ["sync_processor_queue_and_flush_time_ms", "flushMs"],

@@ -1,5 +1,6 @@
 /** All commands and flags, with commander; loaded only when the short path of run.ts does not do. */
 import { Command, CommanderError, Option } from "commander";
+import type { OpenHttpDoor } from "../admin/http_door.ts";
 import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
@@ -35,8 +36,12 @@ Examples:
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
 
 /** @throws {UsageError} wrong use; whatever the command throws */
-export async function runProgram(runtime: Runtime, args: readonly string[]): Promise<void> {
-  const program = buildProgram(runtime);
+export async function runProgram(
+  runtime: Runtime,
+  args: readonly string[],
+  openHttp?: OpenHttpDoor,
+): Promise<void> {
+  const program = buildProgram(runtime, openHttp);
   try {
     const unknown = args[0] === "help" ? args[1] : undefined;
     if (unknown !== undefined && !COMMANDS.includes(unknown)) throw unknownCommand(unknown);
@@ -71,7 +76,7 @@ function unknownCommand(word: string): UsageError {
   return new UsageError(`unknown command '${word}'; ${advice}`);
 }
 
-function buildProgram(runtime: Runtime): Command {
+function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Command {
   const program = new Command("menagerie")
     .description(ABOUT)
     .version(versionText(runtime), "-v, --version", "show the version")
@@ -85,7 +90,7 @@ function buildProgram(runtime: Runtime): Command {
       writeErr: () => {}, // the one line on errors is ours
     })
     .enablePositionalOptions();
-  addServer(runtime, program);
+  addServer(runtime, program, openHttp);
   addConvert(runtime, program);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
@@ -105,7 +110,11 @@ function versionText({ name, version }: Runtime): string {
   return `menagerie ${VERSION} (compatible with ZooKeeper ${COMPATIBLE_WITH}) on ${name} ${version}`;
 }
 
-function addServer(runtime: Runtime, program: Command): void {
+function addServer(
+  runtime: Runtime,
+  program: Command,
+  openHttp: OpenHttpDoor | undefined,
+): void {
   const command = program
     .command("server", { isDefault: true })
     .summary("start a server (the default)")
@@ -127,7 +136,7 @@ function addServer(runtime: Runtime, program: Command): void {
     }
     const { serve } = await import("./serve.ts");
     const explicit = runtime.process.args.includes("server");
-    await serve(runtime, { file, flags: flagSettings(options), banner: !explicit });
+    await serve(runtime, { file, flags: flagSettings(options), banner: !explicit, openHttp });
   });
 }
 

@@ -24,7 +24,7 @@ export class Acceptor {
       port: clientPort,
       backlog: clientPortListenBacklog > 0 ? clientPortListenBacklog : undefined,
       keepAlive: clientTcpKeepAlive,
-    }, (connection) => this.#accept(connection));
+    }, (connection) => this.accept(connection));
     return this.#listener.address;
   }
 
@@ -32,10 +32,13 @@ export class Acceptor {
     await this.#listener?.close();
   }
 
-  #accept(net: Connection): void {
+  /** @param isCounted false: a client inside this process, to which the limits do not apply */
+  accept(net: Connection, isCounted = true): void {
     const replica = this.#replica;
     const { host } = net.remote;
-    const { maxClientCnxns, maxCnxns } = replica.options;
+    const { maxClientCnxns, maxCnxns } = isCounted
+      ? replica.options
+      : { maxClientCnxns: 0, maxCnxns: 0 };
     const fromHost = this.#perHost.get(host) ?? 0;
     const refusal = replica.isStopping
       ? "Server is stopping"
@@ -51,8 +54,9 @@ export class Acceptor {
       net.close();
       return;
     }
-    this.#perHost.set(host, fromHost + 1);
-    const connection = new ClientConnection(net, replica, this.#nextId++, () => this.#left(host));
+    if (isCounted) this.#perHost.set(host, fromHost + 1);
+    const left = isCounted ? () => this.#left(host) : () => {};
+    const connection = new ClientConnection(net, replica, this.#nextId++, left);
     replica.connections.add(connection);
     replica.sessionless.add(connection);
     replica.onSessionless();

@@ -72,6 +72,27 @@ export interface ServerOptions {
   // four-letter words
   readonly fourLetterWhitelist: string; // csv or *
   readonly readOnlyModeEnabled: boolean;
+
+  // HTTP, metrics, audit: for the operators' doors (admin/, gateway/)
+  readonly adminEnabled: boolean;
+  readonly adminAddress: string;
+  readonly adminPort: number | undefined; // undefined: 8080 when it is free; 0: a free one
+  readonly adminCommandUrl: string;
+  readonly adminIdleTimeoutMs: number;
+  readonly adminRateLimitMs: number;
+  readonly adminSnapshotEnabled: boolean;
+  readonly restEnabled: boolean;
+  readonly tokenFile: string | undefined;
+  readonly openMonitoring: boolean;
+  readonly allowOrigins: string; // csv
+  readonly httpRequestsPerSecond: number; // per address, 0: no limit
+  readonly httpStreamsMax: number;
+  readonly httpSessionsMax: number;
+  readonly metricsPortEnabled: boolean;
+  readonly metricsAddress: string;
+  readonly metricsPort: number;
+  readonly exportProcessInfo: boolean;
+  readonly auditEnabled: boolean;
 }
 
 export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
@@ -133,4 +154,23 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   purgeIntervalHours: 0,
   fourLetterWhitelist: "srvr",
   readOnlyModeEnabled: false,
+  adminEnabled: true,
+  adminAddress: "127.0.0.1",
+  adminPort: undefined,
+  adminCommandUrl: "/commands",
+  adminIdleTimeoutMs: 30_000,
+  adminRateLimitMs: 300_000,
+  adminSnapshotEnabled: true,
+  restEnabled: true,
+  tokenFile: undefined,
+  openMonitoring: false,
+  allowOrigins: "",
+  httpRequestsPerSecond: 0,
+  httpStreamsMax: 10_000,
+  httpSessionsMax: 1000,
+  metricsPortEnabled: false,
+  metricsAddress: "0.0.0.0",
+  metricsPort: 7000,
+  exportProcessInfo: true,
+  auditEnabled: false,
 });

@@ -7,8 +7,9 @@ import type { Journal } from "../storage/journal.ts";
 import { SnapshotPolicy } from "../storage/policy.ts";
 import { recover, type Recovered } from "../storage/recovery.ts";
 import { Autopurge } from "../storage/retention.ts";
-import { SnapshotStopped } from "../storage/snapshot_writer.ts";
+import { type SnapshotReport, SnapshotStopped } from "../storage/snapshot_writer.ts";
 import type { Database } from "../txn/database.ts";
+import type { SnapshotFile } from "./control.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerTxn } from "./server_txn.ts";
 import type { ServerStats } from "./stats.ts";
@@ -107,15 +108,7 @@ export class Persistence {
       this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
       return;
     }
-    snapshotter.take(this.db).then((report) => {
-      this.#stats.summaries.snapshotMs.add(Math.round(report.tookMs));
-      this.#context.log.info("Snapshot written", {
-        file: report.name,
-        nodes: report.nodes,
-        bytes: report.bytes,
-        tookMs: Math.round(report.tookMs),
-      });
-    }, (error: unknown) => {
+    snapshotter.take(this.db).then((report) => this.#onWritten(report), (error: unknown) => {
       if (error instanceof SnapshotStopped) return;
       this.#stats.counters.snapshotErrors++;
       this.#context.log.error(
@@ -124,6 +117,32 @@ export class Persistence {
           error: messageOf(error),
         },
       );
+    });
+  }
+
+  /** For an operator. @returns undefined while another is being written @throws {RuntimeError | SnapshotStopped} */
+  async takeSnapshotNow(): Promise<SnapshotFile | undefined> {
+    const { snapshotter, directories } = this.#recovered;
+    if (snapshotter.isRunning) return undefined;
+    this.journal.roll();
+    try {
+      const report = await snapshotter.take(this.db);
+      this.#onWritten(report);
+      const { name, zxid, bytes } = report;
+      return { name, zxid, bytes, path: this.#context.host.fs.join(directories.snapshots, name) };
+    } catch (error) {
+      this.#stats.counters.snapshotErrors++;
+      throw error;
+    }
+  }
+
+  #onWritten({ name, nodes, bytes, tookMs }: SnapshotReport): void {
+    this.#stats.summaries.snapshotMs.add(Math.round(tookMs));
+    this.#context.log.info("Snapshot written", {
+      file: name,
+      nodes,
+      bytes,
+      tookMs: Math.round(tookMs),
     });
   }
 

@@ -8,6 +8,7 @@ import { ConnectThrottle } from "../session/connect_throttle.ts";
 import { SessionIds } from "../session/ids.ts";
 import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
+import { ReplicaControl, type ServerControl } from "./control.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { ServerOptions } from "./options.ts";
 import { Persistence } from "./persistence.ts";
@@ -27,6 +28,7 @@ export interface RunningServer {
   /** The client port's; its port is the one in use. */
   readonly address: Address;
   readonly view: ServerView;
+  readonly control: ServerControl;
   /** Settles with the reason when the server had to stop by itself: a disk that is full or fails. */
   readonly failed: Promise<Error>;
   /** Stops accepting, answers what is under way, syncs, and lets go of directory and port. */
@@ -62,6 +64,7 @@ class Server implements RunningServer {
   #storage: Persistence | undefined;
   #replica: Replica | undefined;
   #view: ReplicaView | undefined;
+  #control: ReplicaControl | undefined;
   #acceptor: Acceptor | undefined;
   #housekeeping: Housekeeping | undefined;
   #address: Address | undefined;
@@ -80,6 +83,9 @@ class Server implements RunningServer {
   }
   get view(): ServerView {
     return this.#view as ReplicaView;
+  }
+  get control(): ServerControl {
+    return this.#control as ReplicaControl;
   }
 
   async start(hooks: ServerHooks): Promise<void> {
@@ -155,6 +161,11 @@ class Server implements RunningServer {
     replica.onSessionless = () => housekeeping.sessionlessChanged();
     const acceptor = new Acceptor(net, replica);
     this.#acceptor = acceptor;
+    this.#control = new ReplicaControl(
+      replica,
+      storage,
+      (connection, isCounted) => acceptor.accept(connection, isCounted),
+    );
     this.#address = await acceptor.listen();
     view.clientPort = this.#address.port;
     housekeeping.start();

@@ -34,6 +34,8 @@ export class Counters {
   /** Times that reading was stopped because of globalOutstandingLimit or a full output. */
   throttleWaits = 0;
   snapshotErrors = 0;
+  /** Snapshots that an operator asked for too soon after the one before. */
+  snapshotsRateLimited = 0;
   unrecoverableErrors = 0;
 
   reset(): void {

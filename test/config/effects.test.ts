@@ -90,6 +90,28 @@ const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
   ["4lw.commands.whitelist=stat, ruok", { fourLetterWhitelist: "stat, ruok" }],
   ["reconfigEnabled=true", { reconfigEnabled: true }],
   ["readonlymode.enabled=true", { readOnlyModeEnabled: true }],
+  ["admin.enableServer=false", { adminEnabled: false }],
+  ["admin.serverAddress=0.0.0.0", { adminAddress: "0.0.0.0" }],
+  ["admin.serverPort=0", { adminPort: 0 }],
+  ["admin.commandURL=/admin", { adminCommandUrl: "/admin" }],
+  ["admin.idleTimeout=5", { adminIdleTimeoutMs: 5 }],
+  ["admin.rateLimiterIntervalInMS=6", { adminRateLimitMs: 6 }],
+  ["admin.snapshot.enabled=false", { adminSnapshotEnabled: false }],
+  ["http.rest=false", { restEnabled: false }],
+  ["http.tokens=/t", { tokenFile: "/t" }],
+  ["http.openMonitoring=true", { openMonitoring: true }],
+  ["http.allowOrigins=https://a.example", { allowOrigins: "https://a.example" }],
+  ["http.requestsPerSecond=7", { httpRequestsPerSecond: 7 }],
+  ["http.maxStreams=8", { httpStreamsMax: 8 }],
+  ["http.maxSessions=9", { httpSessionsMax: 9 }],
+  [
+    "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+    { metricsPortEnabled: true },
+  ],
+  ["metricsProvider.httpHost=::1", { metricsAddress: "::1" }],
+  ["metricsProvider.httpPort=7001", { metricsPort: 7001 }],
+  ["metricsProvider.exportJvmInfo=false", { exportProcessInfo: false }],
+  ["audit.enable=true", { auditEnabled: true }],
 ];
 
 test("each setting of a file arrives in its option, in the option's unit", () => {
