@@ -270,9 +270,10 @@ export interface HttpPeer {
   /**
    * Turns this request, which asks for a WebSocket, into a stream of bytes: one message each way is one piece.
    * @param onOpen must set the connection's handlers before it returns
+   * @param protocol the subprotocol to agree on, one of those that the request offers
    * @returns what `fetch` has to return; undefined: the request asks for no WebSocket
    */
-  upgrade(onOpen: (connection: Connection) => void): WebResponse | undefined;
+  upgrade(onOpen: (connection: Connection) => void, protocol?: string): WebResponse | undefined;
 }
 
 export interface HttpListener {

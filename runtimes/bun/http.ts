@@ -72,8 +72,11 @@ async function serve(
   let isUpgraded = false;
   const response = await handler.fetch(request, {
     remote,
-    upgrade: (onOpen) => {
-      isUpgraded = server.upgrade(request, { data: { remote, onOpen, connection: undefined } });
+    upgrade: (onOpen, protocol) => {
+      isUpgraded = server.upgrade(request, {
+        data: { remote, onOpen, connection: undefined },
+        ...protocol === undefined ? {} : { headers: { "sec-websocket-protocol": protocol } },
+      });
       return isUpgraded ? new Response(null) : undefined;
     },
   });

@@ -59,9 +59,14 @@ function listen(deno: DenoHttp, options: HttpListenOptions, handler: HttpHandler
     },
     async (request, { remoteAddr }) => {
       const remote = addressOf(remoteAddr.hostname, remoteAddr.port);
-      const upgrade = (onOpen: (connection: Connection) => void): Response | undefined => {
+      const upgrade = (
+        onOpen: (connection: Connection) => void,
+        protocol?: string,
+      ): Response | undefined => {
         if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
         const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
+        // Its own option finds a protocol in the request only where a blank follows each comma.
+        if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
         sockets.add(socket);
         socket.addEventListener("close", () => sockets.delete(socket));
         open(socket, remote, local, onOpen);

@@ -20,6 +20,9 @@ import { mapError } from "./errors.ts";
 /** One message of a client: a request of the protocol, which jute.maxbuffer bounds further. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Subprotocols of requests that become WebSockets. */
+type Agreed = WeakMap<IncomingMessage, string>;
+
 export function nodeHttp(): HttpHost {
   return { listen };
 }
@@ -40,9 +43,14 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
     },
   }) as Server;
   server.keepAliveTimeout = options.idleTimeoutMs;
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX });
+  const agreed: Agreed = new WeakMap();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MESSAGE_BYTES_MAX,
+    handleProtocols: (_offered, incoming) => agreed.get(incoming) ?? false,
+  });
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    void upgrade(handler, sockets, incoming, socket as Socket, head);
+    void upgrade(handler, sockets, agreed, incoming, socket as Socket, head);
   });
   return new Promise((resolve, reject) => {
     const what = `listen on ${options.host}:${options.port}`;
@@ -69,6 +77,7 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
 async function upgrade(
   handler: HttpHandler,
   sockets: WebSocketServer,
+  agreed: Agreed,
   incoming: IncomingMessage,
   socket: Socket,
   head: Buffer,
@@ -85,8 +94,9 @@ async function upgrade(
   try {
     const response = await handler.fetch(requestOf(incoming), {
       remote,
-      upgrade: (open) => {
+      upgrade: (open, protocol) => {
         onOpen = open;
+        if (protocol !== undefined) agreed.set(incoming, protocol);
         return new Response(null, { status: 200 });
       },
     });

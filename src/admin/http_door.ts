@@ -24,6 +24,8 @@ export type HttpOptions = Pick<
 export interface HttpDoorParts {
   readonly runtime: Runtime;
   readonly log: Log;
+  /** Of this package. */
+  readonly version: string;
   /** Beside a server in this process; its options count. */
   readonly server?: AdminHost;
   /** Without one: where the servers are. */

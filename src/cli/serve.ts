@@ -93,7 +93,7 @@ async function openDoor(
     : utf8Decode(await runtime.fs.readFile(file).catch(() => new Uint8Array(0)));
   const host = { view, control, runtime, version: ZOOKEEPER_VERSION, initialConfiguration };
   try {
-    const door = await openHttp({ runtime, log, server: host });
+    const door = await openHttp({ runtime, log, version: VERSION, server: host });
     log.info("Serving HTTP", {
       url: `http://${urlHost(door.address)}:${door.address.port}${view.options.adminCommandUrl}`,
     });

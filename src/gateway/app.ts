@@ -9,6 +9,7 @@ import { adminRoutes } from "./admin_routes.ts";
 import type { DoorEnv } from "./context.ts";
 import { type Area, Guard } from "./guard.ts";
 import { factsOf, Problem, problemResponse } from "./problem.ts";
+import { createRest, type Way } from "./rest.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface AppParts {
@@ -18,6 +19,10 @@ export interface AppParts {
   readonly tokens: Tokens;
   /** Undefined: no server in this process. */
   readonly server: AdminHost | undefined;
+  /** Undefined: no REST. */
+  readonly way: Way | undefined;
+  /** What the OpenAPI document says of itself. */
+  readonly version: string;
 }
 
 export interface App {
@@ -52,9 +57,13 @@ export function createApp(parts: AppParts): App {
       c.set("caller", guard.admit(c.req.raw, c.env.peer.remote, area));
       await next();
     }
-    finish(c.res, guard.corsHeaders(origin));
+    if (c.res.status !== 101) finish(c.res, guard.corsHeaders(origin)); // an upgrade's headers are the host's
   });
   if (server !== undefined) app.route("/", adminRoutes(server, options.adminCommandUrl));
+  const rest = parts.way === undefined
+    ? undefined
+    : createRest(runtime, options, parts.version, parts.way);
+  if (rest !== undefined) app.route("/", rest.app);
   app.notFound(() => problemResponse(new Problem("NOT_FOUND", "There is nothing at this path")));
   app.onError((error, c) => {
     const { status } = factsOf(error);
@@ -66,7 +75,7 @@ export function createApp(parts: AppParts): App {
   });
   return {
     fetch: (request, peer) => app.fetch(request, { peer }),
-    close: () => Promise.resolve(),
+    close: () => rest?.close() ?? Promise.resolve(),
   };
 }
 

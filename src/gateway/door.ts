@@ -23,9 +23,17 @@ export async function openDoor(host: HttpHost, parts: HttpDoorParts): Promise<Ht
   const tokens = await loadTokens(parts.runtime, options.tokenFile);
   let loading: Promise<App> | undefined;
   const load = async (): Promise<App> => {
-    const { createApp } = await import("./app.ts");
-    const { runtime, log, server } = parts;
-    return createApp({ runtime, log, options, tokens, server });
+    const [{ createApp }, { wayInside, wayTo }] = await Promise.all([
+      import("./app.ts"),
+      import("./rest.ts"),
+    ]);
+    const { runtime, log, server, connect, version } = parts;
+    const way = !options.restEnabled
+      ? undefined
+      : server !== undefined
+      ? wayInside(runtime, server.control, server.view)
+      : wayTo(runtime, connect?.connectString ?? "");
+    return createApp({ runtime, log, options, tokens, server, way, version });
   };
   const listener = await host.listen({
     host: options.adminAddress,

@@ -26,6 +26,7 @@ export interface GuardOptions {
 
 /** Addresses whose requests are counted at once; beyond, the longest silent one is forgotten. */
 const ADDRESSES_MAX = 10_000;
+const BEARER = "bearer.";
 
 export class Guard {
   readonly #parts: GuardOptions;
@@ -44,7 +45,9 @@ export class Guard {
   admit(request: Request, remote: Address, area: Area): Caller {
     const { headers } = request;
     this.#checkSite(headers);
-    const { credentials, isTrusted } = this.#authorize(headers.get("authorization"));
+    const { credentials, isTrusted } = this.#authorize(
+      headers.get("authorization") ?? ofSubprotocols(headers.get("sec-websocket-protocol")),
+    );
     const isLocal = isLoopback(remote.host) && !headers.has("x-forwarded-for") &&
       !headers.has("forwarded");
     if (!isTrusted && area !== "health") {
@@ -156,6 +159,12 @@ export class Guard {
       { "retry-after": String(waitSeconds) },
     );
   }
+}
+
+/** A page cannot set headers of a WebSocket: its token is one of the subprotocols. */
+function ofSubprotocols(offered: string | null): string | null {
+  const token = offered?.split(",").map((one) => one.trim()).find((one) => one.startsWith(BEARER));
+  return token === undefined ? null : `Bearer ${token.slice(BEARER.length)}`;
 }
 
 function unauthorized(detail: string): Problem {

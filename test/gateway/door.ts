@@ -59,6 +59,7 @@ export async function withDoor(
   const door = await openDoor(await hostHttp(), {
     runtime,
     log,
+    version: "0.0.0",
     server: {
       view: server.view,
       control: server.control,
