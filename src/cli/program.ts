@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { GATEWAY_DEFAULTS, type GatewayFlags } from "./gateway_flags.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
 
 /** Paragraphs are one line each: commander breaks lines at the terminal's width. */
@@ -32,6 +33,7 @@ Examples:
   menagerie server --port 2182 --data-dir d   from flags alone
   menagerie server --set snapCount=50000      any key of a zoo.cfg
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
+  menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
 
@@ -54,7 +56,7 @@ export async function runProgram(
   }
 }
 
-const COMMANDS = ["server", "convert", "settings", "version", "help"];
+const COMMANDS = ["server", "convert", "gateway", "settings", "version", "help"];
 
 /** What helps after a mistake: a flag of the command that was meant, or where its help is. */
 function hint(program: Command, args: readonly string[], error: CommanderError): string {
@@ -92,6 +94,7 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
     .enablePositionalOptions();
   addServer(runtime, program, openHttp);
   addConvert(runtime, program);
+  addGateway(runtime, program, openHttp);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
       const { flagReference, keyReference } = await import("../config/reference.ts");
@@ -198,4 +201,40 @@ interface ConvertFlags {
   readonly logDir?: string;
   readonly extendedTypes?: boolean;
   readonly emulate353TtlNodes?: boolean;
+}
+
+function addGateway(
+  runtime: Runtime,
+  program: Command,
+  openHttp: OpenHttpDoor | undefined,
+): void {
+  program
+    .command("gateway")
+    .summary("REST in front of servers elsewhere")
+    .description(
+      "Serves REST, event streams and WebSocket by HTTP, and asks ZooKeeper's servers for it, whoever made them (docs/http.md).",
+    )
+    .addOption(
+      new Option("--connect <servers>", "host:port,... and a chroot, as clients write it")
+        .makeOptionMandatory(),
+    )
+    .option("--host <address>", "address to listen on", GATEWAY_DEFAULTS.host)
+    .option("--port <port>", "port to listen on, 0 for a free one", GATEWAY_DEFAULTS.port)
+    .option("--tokens <file>", "bearer tokens and their credentials; other hosts need one")
+    .option("--allow-origins <list>", "origins whose pages may use it, with commas")
+    .option(
+      "--requests-per-second <n>",
+      "requests of one address in a second, 0 for no limit",
+      GATEWAY_DEFAULTS.requestsPerSecond,
+    )
+    .option(
+      "--max-streams <n>",
+      "event streams and WebSockets at once",
+      GATEWAY_DEFAULTS.maxStreams,
+    )
+    .option("--max-sessions <n>", "sessions of HTTP clients at once", GATEWAY_DEFAULTS.maxSessions)
+    .action(async (flags: GatewayFlags) => {
+      const { gateway } = await import("./gateway.ts");
+      await gateway(runtime, flags, openHttp);
+    });
 }

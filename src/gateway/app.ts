@@ -64,6 +64,10 @@ export function createApp(parts: AppParts): App {
     ? undefined
     : createRest(runtime, options, parts.version, parts.way);
   if (rest !== undefined) app.route("/", rest.app);
+  if (server === undefined) {
+    app.get("/health/live", () => health(true));
+    app.get("/health/ready", async () => health(await rest?.isReady() ?? false));
+  }
   app.notFound(() => problemResponse(new Problem("NOT_FOUND", "There is nothing at this path")));
   app.onError((error, c) => {
     const { status } = factsOf(error);
@@ -77,6 +81,14 @@ export function createApp(parts: AppParts): App {
     fetch: (request, peer) => app.fetch(request, { peer }),
     close: () => rest?.close() ?? Promise.resolve(),
   };
+}
+
+/** Of a gateway by itself. */
+function health(ok: boolean): Response {
+  return new Response(JSON.stringify({ ok }), {
+    status: ok ? 200 : 503,
+    headers: { "content-type": "application/json" },
+  });
 }
 
 function finish({ headers }: Response, cors: Readonly<Record<string, string>>): void {

@@ -23,7 +23,7 @@ export interface ClientsParts {
 const IDLE_MS = 60_000;
 const SHARED_MAX = 1024;
 const SESSION_TIMEOUT_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 const TOKEN_BYTES = 24;
 const FINAL: ReadonlySet<SessionState> = new Set(["expired", "closed", "authFailed"]);
 

@@ -24,6 +24,8 @@ export interface Way {
 
 export interface Rest {
   readonly app: Hono<DoorEnv>;
+  /** Whether ZooKeeper can be reached. */
+  isReady(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,11 @@ export function createRest(
   });
   return {
     app,
+    isReady: async () => {
+      const caller = { host: "127.0.0.1", credentials: [] };
+      const client = await clients.get(caller, undefined).catch(() => undefined);
+      return client?.state === "connected";
+    },
     close: async () => {
       streams.close();
       await clients.close();
