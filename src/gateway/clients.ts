@@ -16,6 +16,8 @@ export interface ClientsParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly connect: Connect;
+  /** Whether it is worth asking. */
+  readonly isServing: () => boolean;
   readonly sessionsMax: number;
 }
 
@@ -95,6 +97,7 @@ export class Clients {
   // ------------------------------------------------------------------------------ sessions of HTTP clients
 
   async open(caller: Caller, timeoutMs: number): Promise<HttpSession> {
+    this.#demandServer();
     const { sessionsMax, random } = this.#parts;
     if (this.#sessions.size + this.#opening >= sessionsMax) {
       throw new Problem("TOO_MANY_SESSIONS", `There are ${sessionsMax} already (http.maxSessions)`);
@@ -124,6 +127,7 @@ export class Clients {
 
   /** Every request with the session is one. @throws {Problem} NO_SESSION */
   heartbeat(caller: Caller, token: string): HttpSession {
+    this.#demandServer();
     const session = this.#sessions.get(token);
     const nowMs = this.#nowMs();
     if (session === undefined || session.owner !== ownerOf(caller) || nowMs >= session.deadlineMs) {
@@ -154,8 +158,13 @@ export class Clients {
 
   // ------------------------------------------------------------------------------ inside
 
-  #sharedOf(caller: Caller): Shared {
+  #demandServer(): void {
     if (this.#isClosed) throw new Problem("UNAVAILABLE", "The HTTP door is closing");
+    if (!this.#parts.isServing()) throw new Problem("UNAVAILABLE", "The server does not serve now");
+  }
+
+  #sharedOf(caller: Caller): Shared {
+    this.#demandServer();
     const key = `${caller.host}\n${ownerOf(caller)}`;
     const known = this.#shared.get(key);
     if (known !== undefined) return known;

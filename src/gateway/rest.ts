@@ -20,6 +20,8 @@ import { INSIDE, serverNet } from "./server_net.ts";
 export interface Way {
   readonly connect: Connect;
   readonly native: Native;
+  /** Whether it is worth asking; what is elsewhere may be, for all one knows. */
+  readonly isServing: () => boolean;
 }
 
 export interface Rest {
@@ -41,6 +43,7 @@ export function wayInside(runtime: Runtime, control: ServerControl, view: Server
       return connectWith({ ...runtime, net }, INSIDE, options);
     },
     native: (connection) => control.attach(connection, true),
+    isServing: () => view.serving,
   };
 }
 
@@ -52,6 +55,7 @@ export function wayTo(runtime: Runtime, connectString: string): Way {
   return {
     connect: (_host, options) => connectWith(runtime, connectString, options),
     native: proxyTo(runtime.net, next, PROXY_TIMEOUT_MS),
+    isServing: () => true,
   };
 }
 
@@ -66,6 +70,7 @@ export function createRest(
     clock,
     random,
     connect: way.connect,
+    isServing: way.isServing,
     sessionsMax: options.httpSessionsMax,
   });
   const streams = new EventStreams(clock, options.httpStreamsMax);
