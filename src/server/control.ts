@@ -33,12 +33,13 @@ export interface ServerControl {
 const EVERY_PERMISSION = [Perm.read, Perm.write, Perm.create, Perm.delete, Perm.admin];
 
 export class ReplicaControl implements ServerControl {
-  readonly #replica: Replica;
+  readonly #replica: () => Replica | undefined;
   readonly #storage: Persistence;
   readonly #accept: (connection: Connection, isCounted: boolean) => void;
 
+  /** @param replica undefined: there is none now */
   constructor(
-    replica: Replica,
+    replica: () => Replica | undefined,
     storage: Persistence,
     accept: (connection: Connection, isCounted: boolean) => void,
   ) {
@@ -52,16 +53,18 @@ export class ReplicaControl implements ServerControl {
   }
 
   authenticate(scheme: string, credentials: string, host: string): readonly Identity[] | undefined {
-    const outcome = this.#replica.auth.authenticate(scheme, utf8Encode(credentials));
-    if (!outcome.ok) {
-      this.#replica.stats.counters.authFailures++;
+    const replica = this.#replica();
+    const outcome = replica?.auth.authenticate(scheme, utf8Encode(credentials));
+    if (outcome?.ok !== true) {
+      if (replica !== undefined) replica.stats.counters.authFailures++;
       return undefined;
     }
     return [ipIdentity(fullAddress(host)), ...outcome.identities];
   }
 
   mayAdminister(identities: readonly Identity[]): boolean {
-    const { tree } = this.#replica;
+    const tree = this.#replica()?.tree;
+    if (tree === undefined) return false;
     const aclId = tree.aclId(tree.root);
     return EVERY_PERMISSION.every((perm) => tree.acls.allows(aclId, perm, identities));
   }

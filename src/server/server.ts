@@ -162,7 +162,7 @@ class Server implements RunningServer {
     const acceptor = new Acceptor(net, replica);
     this.#acceptor = acceptor;
     this.#control = new ReplicaControl(
-      replica,
+      () => this.#replica,
       storage,
       (connection, isCounted) => acceptor.accept(connection, isCounted),
     );
