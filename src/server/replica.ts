@@ -3,6 +3,7 @@
  * prepared over the overlay as it arrives, encoded straight into the journal's memory, and applied and answered when its
  * group is on disk. What only waits for the writes before it (sync) stands in the same queue without being logged.
  */
+import { utf8DecodeRange } from "../base/host.ts";
 import { highHalf, lowHalf } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Log } from "../base/log.ts";
@@ -19,6 +20,7 @@ import { Applier } from "../txn/apply.ts";
 import type { Database } from "../txn/database.ts";
 import { Preparer } from "../txn/prepare.ts";
 import { Watches } from "../watch/watches.ts";
+import type { Auditor } from "./audit.ts";
 import type { ClientConnection } from "./connection.ts";
 import { DigestLog } from "./digest_log.ts";
 import type { ServerOptions } from "./options.ts";
@@ -71,6 +73,8 @@ export class Replica {
   /** Whose input waits. */
   readonly held = new Set<ClientConnection>();
   commands: FourLetterCommands | undefined;
+  /** Undefined: no audit log. */
+  audit: Auditor | undefined;
   isStopping = false;
   /** A connection has no session yet, or lingers: its time is limited. */
   onSessionless: () => void = () => {};
@@ -115,7 +119,10 @@ export class Replica {
       onSession: (id, timeoutMs) => {
         if (timeoutMs === undefined) this.sessionService.closed(id, this.#applying?.connection);
       },
-      onPart: (type, err) => this.#replies.part(this.applier, type, err),
+      onPart: (type, err) => {
+        this.#replies.part(this.applier, type, err);
+        this.audit?.part(err === Code.ok ? pathOf(this.applier) : undefined);
+      },
       onDigestMismatch: (zxid, expected, actual) => this.#onDigestMismatch(zxid, expected, actual),
     });
     const now = this.nowMs();
@@ -287,11 +294,16 @@ export class Replica {
 
   #complete(txn: ServerTxn): void {
     const { connection } = txn;
+    let { err: result } = txn; // a multi's is told by its parts
     if (txn.isLogged) {
       if (txn.txnType === Op.multi) this.#replies.beginMulti();
+      if (this.audit !== undefined && txn.txnType === Op.closeSession) {
+        this.audit.sessionEnds(txn.sessionId, this.tree.ephemeralsOf(txn.sessionId));
+      }
       this.#applying = txn;
       const err = this.applier.apply(txn.bytes, txn.start, txn.end, txn.crc);
       this.#applying = undefined;
+      if (txn.txnType === Op.multi) result = err;
       if (err !== txn.err && txn.txnType !== Op.multi) {
         const { zxid, err: prepared } = txn;
         invariant(false, "A txn applies as it was prepared", { zxid, prepared, applied: err });
@@ -301,6 +313,8 @@ export class Replica {
     }
     this.#largeBytes -= txn.largeBytes;
     if (connection === undefined) return;
+    const { identities } = connection.requests;
+    this.audit?.answered(connection, txn.type, result, identities, () => pathOf(this.applier));
     if (connection.isOpen) this.#reply(connection, txn);
     connection.requests.onCompleted(txn);
     connection.afterCompleted();
@@ -364,4 +378,9 @@ export class Replica {
     this.stats.counters.unrecoverableErrors++;
     this.#parts.onFatal(error);
   }
+}
+
+/** Of the txn, or the part of a multi, that was applied last. */
+function pathOf({ payload, pathStart, pathEnd }: Applier): string {
+  return utf8DecodeRange(payload, pathStart, pathEnd);
 }

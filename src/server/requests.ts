@@ -107,6 +107,7 @@ export class Requests implements ReadCaller {
       return;
     }
     if (isSequenced(type)) {
+      this.#replica.audit?.asked(connection, type, r);
       this.#replica.submit(connection, xid, type, r, this.#turnStartMs, length);
     } else if (this.#sequenced > 0) {
       this.#deferred.push(bytes, start, end, this.#ids.version);

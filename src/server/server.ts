@@ -8,6 +8,7 @@ import { ConnectThrottle } from "../session/connect_throttle.ts";
 import { SessionIds } from "../session/ids.ts";
 import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
+import { Auditor } from "./audit.ts";
 import { ReplicaControl, type ServerControl } from "./control.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { ServerOptions } from "./options.ts";
@@ -70,11 +71,13 @@ class Server implements RunningServer {
   #address: Address | undefined;
   #stopping: Promise<void> | undefined;
   #isDead = false;
+  #audit: Auditor | undefined;
 
   constructor(runtime: Runtime, options: ServerOptions, log: Log) {
     this.#runtime = runtime;
     this.#options = options;
     this.#log = log;
+    if (options.auditEnabled) this.#audit = new Auditor(log, runtime.process.userName());
     this.failed = new Promise((resolve) => this.#fail = resolve);
   }
 
@@ -101,7 +104,9 @@ class Server implements RunningServer {
     this.#storage = storage;
     try {
       await this.#serve(storage, ids, hooks);
+      this.#audit?.serverStart("success");
     } catch (error) {
+      this.#audit?.serverStart("failure");
       this.#housekeeping?.stop();
       await storage.close().catch(() => {}); // the first failure is the one to tell
       throw error;
@@ -153,6 +158,7 @@ class Server implements RunningServer {
       onFatal: (error) => this.#die(error),
     });
     this.#replica = replica;
+    replica.audit = this.#audit;
     const view = new ReplicaView(replica, () => throttle.dropChance);
     this.#view = view;
     if (hooks.commands !== undefined) replica.commands = hooks.commands(view);
@@ -194,6 +200,7 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     if (this.#isDead) return;
+    this.#audit?.serverStop();
     const replica = this.#replica as Replica;
     replica.isStopping = true;
     (this.#view as ReplicaView).serving = false;
