@@ -86,13 +86,20 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
 /** The value of a JSON or CBOR body; CBOR's byte strings under `data` become what JSON would say. @throws {Problem} */
 export function parseBody(bytes: Uint8Array, format: "json" | "cbor"): unknown {
   if (bytes.length === 0) return {};
+  let value: unknown;
   try {
-    return format === "json" ? JSON.parse(utf8Decode(bytes)) : asJson(
+    value = format === "json" ? JSON.parse(utf8Decode(bytes)) : asJson(
       cborDecode(bytes, { allowUndefined: false, rejectDuplicateMapKeys: true }),
     );
   } catch {
+    value = undefined;
+  }
+  if (value === undefined) {
     throw new Problem("BAD_REQUEST", `The body is not ${format === "json" ? "JSON" : "CBOR"}`);
   }
+  // The checker takes a list for an object without members.
+  if (Array.isArray(value)) throw new Problem("BAD_REQUEST", "The body is no object");
+  return value;
 }
 
 function asJson(value: unknown): unknown {

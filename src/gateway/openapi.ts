@@ -45,7 +45,7 @@ const PATH = {
   in: "path",
   required: true,
   description: "The znode; its slashes may stay as they are or be written as %2F",
-  schema: { type: "string", minLength: 1 },
+  schema: { type: "string", pattern: `^${s.PATH_CHARS}+$` },
 };
 const header = (name: string, description: string, pattern: string): Node => ({
   name,

@@ -20,7 +20,9 @@ export const MODES = [
 ] as const satisfies readonly CreateMode[];
 
 const version = v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(INT32_MAX));
-const path = v.pipe(v.string(), v.minLength(1));
+/** What a path may be made of (client-protocol §4); that no part is empty, `.` or `..` is checked with the path. */
+export const PATH_CHARS = "[\\u0020-\\u007e\\u00a0-\\ud7ff\\uf900-\\uffef]";
+const path = v.pipe(v.string(), v.regex(new RegExp(`^/${PATH_CHARS}*$`)));
 const encoding = v.optional(v.picklist(["utf8", "base64"]), "utf8");
 const data = v.optional(v.nullable(v.string()), null);
 const ttlMs = v.optional(

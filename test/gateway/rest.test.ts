@@ -251,6 +251,8 @@ test("multi does all or nothing, and names what failed", async () => {
       "/m/none",
     ]);
     assert.equal((await json(ask(stage, "GET", "/v1/nodes/m")))["data"], "2");
+    assert.equal((await ask(stage, "POST", "/v1/sessions", [])).status, 400, "a list is no object");
+    assert.equal((await multi([{ op: "check", path: "m" }])).status, 400, "no path");
     assert.equal((await multi([])).status, 400);
     assert.equal((await multi([{ op: "nonsense", path: "/m" }])).status, 400);
   });
