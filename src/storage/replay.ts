@@ -4,7 +4,7 @@
  */
 import { type Codec, ENTRY_EXTRA_BYTES, ENTRY_HEAD_BYTES } from "../../wasm/codec.ts";
 import { CorruptionError, ProtocolError } from "../base/errors.ts";
-import { counterOf, epochOf, formatZxid, type Zxid, ZXID_NONE } from "../base/zxid.ts";
+import { counterOf, epochOf, formatZxid, type Zxid, ZXID_MAX, ZXID_NONE } from "../base/zxid.ts";
 import { viewOf } from "../jute/writer.ts";
 import { DIGEST_VERSION } from "../protocol/records.ts";
 import { Applier } from "../txn/apply.ts";
@@ -29,6 +29,8 @@ export interface ReplayOptions {
   readonly allowsFirstGap: boolean;
   /** A record opened or closed a session. */
   readonly onSession?: ((id: bigint) => void) | undefined;
+  /** Records beyond are left out. */
+  readonly through?: Zxid;
 }
 
 /** @throws {CorruptionError} damage, a gap, a record that is no txn. @throws {RuntimeError} */
@@ -80,6 +82,7 @@ class Replay {
   readonly #db: Database;
   readonly #applier: Applier;
   readonly #from: Zxid;
+  readonly #through: Zxid;
   readonly #options: ReplayOptions;
   /** The highest zxid that is in the database. */
   #seen: Zxid;
@@ -97,6 +100,7 @@ class Replay {
     this.#db = db;
     this.#from = this.#seen = db.lastZxid;
     this.#options = options;
+    this.#through = options.through ?? ZXID_MAX;
     this.#applier = new Applier(db, {
       onDigestMismatch: (zxid, expected, actual) => this.#mismatch(zxid, expected, actual),
       onSession: (id) => options.onSession?.(id),
@@ -133,7 +137,7 @@ class Replay {
     if (fault !== undefined) throw this.#refusal(offset, fault);
     this.read++;
     const zxid = payloadZxid(bytes, start);
-    if (zxid <= this.#from) return;
+    if (zxid <= this.#from || zxid > this.#through) return;
     if (zxid > this.#seen) this.#checkGap(zxid, offset);
     try {
       this.#applier.compareDigests = this.#target === undefined && zxid > this.#seen;

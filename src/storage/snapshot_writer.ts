@@ -86,6 +86,7 @@ export class Snapshotter {
    */
   take(db: Database, paced = true): Promise<SnapshotReport> {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
+    invariant(db.lastZxid >= 0, "A database without a zxid is not kept", { zxid: db.lastZxid });
     const taking = new Taking(this.#codec, this.#options.format, db, db.lastZxid);
     const name = snapshotName(taking.zxid, this.#options.compression);
     const running = this.#write(
