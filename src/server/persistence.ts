@@ -50,12 +50,12 @@ export class Persistence {
     stats: ServerStats,
   ) {
     const { random } = context.host;
-    const { snapshots, logs } = recovered.directories;
+    const { snapshots, logs, use } = recovered.directories;
     this.#context = context;
     this.#recovered = recovered;
     this.#stats = stats;
     this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
-    this.#autopurge = new Autopurge(context, { ...options, snapshots, logs });
+    this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
     stats.summaries.databaseLoadMs.add(Math.round(recovered.report.tookMs));
     stats.summaries.txnsReplayed.add(recovered.report.applied);
     stats.counters.digestMismatches += recovered.report.digestMismatches;

@@ -4,7 +4,7 @@ import { formatZxid, type Zxid, ZXID_MAX } from "../base/zxid.ts";
 import type { Database } from "../txn/database.ts";
 import type { StorageContext } from "./host.ts";
 import { SNAPSHOTS_TRIED_MAX } from "./limits.ts";
-import type { StoredName } from "./names.ts";
+import { namesOf, type StoredName } from "./names.ts";
 import type { Found } from "./recovery_table.ts";
 import {
   isUnreadable,
@@ -75,4 +75,17 @@ export async function loadNewest(
 /** The last txn that had an effect on it, as far as it says. */
 function endOf({ zxid, digest, lastZxid }: LoadedSnapshot): number {
   return Math.max(zxid, digest?.zxid ?? 0, lastZxid ?? 0);
+}
+
+/** Bytes of the newest snapshot that passes the quick check; 0 when there is none. Logs are read only up to a part of it. */
+export async function newestSnapshotBytes(
+  context: StorageContext,
+  folder: string,
+): Promise<number> {
+  const { fs } = context.host;
+  for (const name of namesOf("snapshot", await fs.readDir(folder)).reverse()) {
+    const path = fs.join(folder, name.name);
+    if (await passesQuickCheck(context.host, path, name)) return (await fs.stat(path))?.size ?? 0;
+  }
+  return 0;
 }

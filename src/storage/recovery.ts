@@ -10,6 +10,8 @@ import type { Database } from "../txn/database.ts";
 import { type Directories, openDirectories, withWords } from "./directories.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
 import { Journal, type Pending } from "./journal.ts";
+import { newestSnapshotBytes } from "./load_newest.ts";
+import { LogRange } from "./log_range.ts";
 import { type Loaded, Loading, type RecoveryReport, type StorageOptions } from "./loading.ts";
 import type { Snapshotter } from "./snapshot_writer.ts";
 
@@ -82,6 +84,17 @@ export class Recovered<E extends Pending> {
   /** As this one's, and empty: to be filled from another server. */
   emptyDatabase(): Database {
     return this.#base.loading.emptyDatabase();
+  }
+
+  /** Txns from a zxid on, read from the log while it goes on; to be closed. @throws {RuntimeError} */
+  openRange(from: Zxid): Promise<LogRange> {
+    const { context, codec, directories } = this.#base;
+    return LogRange.open(context, codec, directories, from);
+  }
+
+  /** 0 when there is none. */
+  newestSnapshotBytes(): Promise<number> {
+    return newestSnapshotBytes(this.#base.context, this.directories.snapshots);
   }
 
   /**
