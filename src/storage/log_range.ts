@@ -12,6 +12,7 @@ import type { StorageContext } from "./host.ts";
 import { payloadFault, payloadZxid } from "./log_format.ts";
 import { LogScan } from "./log_scan.ts";
 import { logsFrom, namesOf, type StoredName } from "./names.ts";
+import { Stopper } from "./stopper.ts";
 import type { Release } from "./use.ts";
 
 /** The payload lies in `[start, end)`; lent until the call returns, or what it returned resolves. */
@@ -42,9 +43,7 @@ export class LogRange {
   readonly #folder: string;
   readonly #logs: StoredName[];
   readonly #release: Release;
-  readonly #stopped: Promise<void>;
-  #isStopped = false;
-  #stop: () => void = () => {};
+  readonly #stopper = new Stopper();
   #running: Promise<unknown> | undefined;
   /** The last zxid seen. */
   #seen: Zxid = ZXID_NONE;
@@ -88,7 +87,6 @@ export class LogRange {
     this.from = found.from;
     this.bytes = found.bytes;
     this.#release = found.release;
-    this.#stopped = new Promise((resolve) => this.#stop = resolve);
   }
 
   /**
@@ -105,15 +103,14 @@ export class LogRange {
 
   /** Ends the reading; resolves when no file is open any more. */
   async close(): Promise<void> {
-    this.#isStopped = true;
-    this.#stop();
+    this.#stopper.stop();
     await this.#running;
     this.#release();
   }
 
   async #read(through: Zxid, take: TakeTxn): Promise<RangeEnd> {
     const { fs } = this.#context.host;
-    for (let index = 0; !this.#isStopped; index++) {
+    for (let index = 0; !this.#stopper.isStopped; index++) {
       const log = this.#logs[index] ?? await this.#newer();
       if (log === undefined) return this.#lost(through, undefined);
       const scan = await LogScan.open(fs, this.#codec, this.#folder, log.name);
@@ -131,7 +128,7 @@ export class LogRange {
   /** @returns undefined at the end of the file */
   async #readLog(scan: LogScan, through: Zxid, take: TakeTxn): Promise<RangeEnd | undefined> {
     while (await scan.next()) {
-      if (this.#isStopped) return { kind: "stopped" };
+      if (this.#stopper.isStopped) return { kind: "stopped" };
       const { bytes, start, end } = scan;
       const view = viewOf(bytes);
       for (let at = start; at < end;) {
@@ -142,8 +139,8 @@ export class LogRange {
         const verdict = this.#step(zxid, through);
         if (verdict === "take") {
           const taken = take(zxid, bytes, at + ENTRY_HEAD_BYTES, next - 1);
-          if (taken !== undefined) await Promise.race([taken, this.#stopped]);
-          if (this.#isStopped) return { kind: "stopped" };
+          if (taken !== undefined) await this.#stopper.wait(taken);
+          if (this.#stopper.isStopped) return { kind: "stopped" };
           if (zxid === through) return { kind: "through" };
         } else if (verdict !== "skip") return verdict;
         at = next;

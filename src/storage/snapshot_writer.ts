@@ -8,8 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { SNAPSHOT_SLICE_BYTES } from "../base/limits.ts";
 import { type Zxid, ZXID_MAX } from "../base/zxid.ts";
-import { AclRecord, DIGEST_VERSION } from "../protocol/records.ts";
-import { vector } from "../protocol/schema.ts";
+import { DIGEST_VERSION } from "../protocol/records.ts";
 import type { Cancel, File, MonotonicMs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
 import { type ByteSink, openSink } from "./byte_stream.ts";
@@ -23,6 +22,7 @@ import {
   writeSnapshotHeader,
   writeTerminator,
 } from "./snapshot_format.ts";
+import { writeSessionsAndAcls } from "./snapshot_body.ts";
 import type { LoadedSnapshot } from "./snapshot_reader.ts";
 
 export interface SnapshotOptions {
@@ -51,7 +51,11 @@ export interface SnapshotEnd {
 /** A pause is this many times as long as the slice before it took, and at least PAUSE_MS_MIN. */
 const PAUSE_FACTOR = 3;
 const PAUSE_MS_MIN = 1;
-const AclVector = vector(AclRecord);
+
+/** How long others have the turn after a slice of work. */
+export function slicePauseMs(workedMs: number): number {
+  return Math.max(workedMs * PAUSE_FACTOR, PAUSE_MS_MIN);
+}
 
 /** It was told to stop: nothing is left behind. */
 export class SnapshotStopped extends Error {
@@ -182,7 +186,7 @@ export class Snapshotter {
         const beganMs = clock.monotonicMs();
         done = taking.slice();
         if (done) taking.finish(end());
-        const pauseMs = Math.max((clock.monotonicMs() - beganMs) * PAUSE_FACTOR, PAUSE_MS_MIN);
+        const pauseMs = slicePauseMs(clock.monotonicMs() - beganMs);
         if (done || taking.isPieceFull) {
           await writing;
           writing = sink.write(taking.turnPiece());
@@ -241,17 +245,7 @@ class Taking {
     this.#enterRegion();
     const w = this.#writer;
     writeSnapshotHeader(w, format);
-    w.int32(db.sessions.size);
-    for (const [id, timeoutMs] of db.sessions) {
-      w.int64(id);
-      w.int32(timeoutMs);
-    }
-    const acls = [...db.tree.acls.entries()];
-    w.int32(acls.length);
-    for (const [key, list] of acls) {
-      w.int64Number(key);
-      AclVector.write(w, list.map(({ perms, scheme, id }) => ({ perms, id: { scheme, id } })));
-    }
+    writeSessionsAndAcls(w, db);
     this.#cursor = db.tree.openCursor(czxidMax);
   }
 
