@@ -11,6 +11,7 @@ import { Database } from "../txn/database.ts";
 import { type Directories, type DirectoryOptions, findInitialize } from "./directories.ts";
 import { readEpochFile } from "./epochs.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
+import { installDatabase } from "./install.ts";
 import { loadNewest, type Newest } from "./load_newest.ts";
 import { cutTail, hasRecords, type TailCut } from "./log_end.ts";
 import type { LogRead } from "./log_reader.ts";
@@ -198,6 +199,35 @@ export class Loading {
     return { database: db, fileFormat: before.fileFormat, report };
   }
 
+  /**
+   * A database from outside takes the place of all that is there.
+   * @throws {CorruptionError | RuntimeError}; the directory opens with the old state or the new one
+   */
+  async install(db: Database, before: Loaded): Promise<Loaded> {
+    const { clock } = this.#context.host;
+    const beganMs = clock.monotonicMs();
+    const { fileFormat } = before;
+    const { name, zxid, nodes } = await installDatabase(
+      this.#context,
+      this.#dirs,
+      this.snapshotter(fileFormat),
+      this.#options.snapshotCompression,
+      db,
+    );
+    const report: RecoveryReport = {
+      ...before.report,
+      ...NOTHING_REPLAYED,
+      snapshot: name,
+      snapshotZxid: zxid,
+      snapshotNodes: nodes,
+      cut: undefined,
+      isNew: false,
+      needsSnapshot: false,
+      tookMs: clock.monotonicMs() - beganMs,
+    };
+    return { database: db, fileFormat, report };
+  }
+
   /** Also removes what a truncation that did not end has left. */
   async #names(): Promise<{ logs: StoredName[]; snapshots: StoredName[] }> {
     const { fs } = this.#context.host;
@@ -256,6 +286,8 @@ export class Loading {
     );
   }
 }
+
+const NOTHING_REPLAYED = { snapshotsRefused: 0, applied: 0, logsRead: 0, digestMismatches: 0 };
 
 function reportOf(
   newest: Newest,

@@ -9,6 +9,7 @@ import type { Zxid } from "../base/zxid.ts";
 import type { Database } from "../txn/database.ts";
 import { type Directories, openDirectories, withWords } from "./directories.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
+import { finishInstall } from "./install.ts";
 import { Journal, type Pending } from "./journal.ts";
 import { newestSnapshotBytes } from "./load_newest.ts";
 import { LogRange } from "./log_range.ts";
@@ -30,7 +31,10 @@ export async function recover<E extends Pending>(
   const directories = await openDirectories(context.host.fs, options);
   try {
     const loading = new Loading(context, codec, options, directories, standalone);
-    const loaded = await withWords(directories.dataDir, () => loading.load());
+    const loaded = await withWords(directories.dataDir, async () => {
+      await finishInstall(context, directories);
+      return loading.load();
+    });
     return new Recovered<E>({ context, codec, options, directories, loading }, loaded);
   } catch (error) {
     await directories.release();
@@ -125,6 +129,16 @@ export class Recovered<E extends Pending> {
    */
   truncate(through: Zxid): Promise<Recovered<E>> {
     return this.#replace(() => this.#base.loading.truncate(through, this.#loaded));
+  }
+
+  /**
+   * Stores a database that another server sent, and sets aside what was there before.
+   * @param database from `emptyDatabase`; its zxid names the snapshot
+   * @throws {CorruptionError | RuntimeError}; the directory opens with the old state or the new one
+   */
+  install(database: Database): Promise<Recovered<E>> {
+    invariant(database !== this.database, "What is installed came from outside", {});
+    return this.#replace(() => this.#base.loading.install(database, this.#loaded));
   }
 
   async #replace(load: () => Promise<Loaded>): Promise<Recovered<E>> {

@@ -13,6 +13,7 @@ import type { StorageContext } from "./host.ts";
 import { payloadFault, payloadZxid } from "./log_format.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import { logsFrom, type StoredName } from "./names.ts";
+import { Settling } from "./settling.ts";
 import type { SnapshotDigest } from "./snapshot_format.ts";
 
 export interface ReplayReport {
@@ -89,6 +90,8 @@ class Replay {
   /** Where a fuzzy snapshot's digest is to be compared; until then those of txns are not. */
   #target: SnapshotDigest | undefined;
   #targetMismatches = 0;
+  /** A digest of zxid 0 in a later snapshot: it came from another server. */
+  readonly #settling: Settling;
 
   constructor(
     context: StorageContext,
@@ -105,6 +108,7 @@ class Replay {
       onDigestMismatch: (zxid, expected, actual) => this.#mismatch(zxid, expected, actual),
       onSession: (id) => options.onSession?.(id),
     });
+    this.#settling = new Settling(db, digest?.zxid !== 0 || db.lastZxid <= 0);
     this.#aim(digest);
   }
 
@@ -140,8 +144,10 @@ class Replay {
     if (zxid <= this.#from || zxid > this.#through) return;
     if (zxid > this.#seen) this.#checkGap(zxid, offset);
     try {
-      this.#applier.compareDigests = this.#target === undefined && zxid > this.#seen;
+      this.#applier.compareDigests = this.#settling.isOver && this.#target === undefined &&
+        zxid > this.#seen;
       this.#applier.apply(bytes, start, end);
+      this.#settling.onApplied(bytes, start, end);
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof CorruptionError)) throw error;
       throw this.#refusal(offset, error.message);

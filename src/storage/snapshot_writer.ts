@@ -7,7 +7,7 @@ import { type Codec, SNAPSHOT_PIECE_BYTES } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { SNAPSHOT_SLICE_BYTES } from "../base/limits.ts";
-import { type Zxid, ZXID_MAX } from "../base/zxid.ts";
+import { type Zxid, ZXID_MAX, ZXID_ZERO } from "../base/zxid.ts";
 import { DIGEST_VERSION } from "../protocol/records.ts";
 import type { Cancel, File, MonotonicMs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
@@ -89,17 +89,31 @@ export class Snapshotter {
    * @throws {RuntimeError | SnapshotStopped}; the list of snapshots is then as before
    */
   take(db: Database, paced = true): Promise<SnapshotReport> {
+    const name = snapshotName(db.lastZxid, this.#options.compression);
+    return this.#begin(db, db.lastZxid, name, () => this.#endOf(db), paced);
+  }
+
+  /**
+   * What another server sent, all of it, under a name of the caller's; without pauses. There is no digest to compare with:
+   * txns may have gone on while it was sent. @throws as `take`
+   */
+  store(db: Database, name: string): Promise<SnapshotReport> {
+    const end = this.#endOf(db);
+    const digest = end.digest && { ...end.digest, zxid: ZXID_ZERO, digest: 0n };
+    return this.#begin(db, ZXID_MAX, name, () => ({ ...end, digest }), false);
+  }
+
+  #begin(
+    db: Database,
+    czxidMax: Zxid,
+    name: string,
+    end: () => SnapshotEnd,
+    paced: boolean,
+  ): Promise<SnapshotReport> {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
     invariant(db.lastZxid >= 0, "A database without a zxid is not kept", { zxid: db.lastZxid });
-    const taking = new Taking(this.#codec, this.#options.format, db, db.lastZxid);
-    const name = snapshotName(taking.zxid, this.#options.compression);
-    const running = this.#write(
-      taking,
-      name,
-      this.#options.compression,
-      () => this.#endOf(db),
-      paced,
-    )
+    const taking = new Taking(this.#codec, this.#options.format, db, czxidMax);
+    const running = this.#write(taking, name, this.#options.compression, end, paced)
       .finally(() => {
         taking.close();
         this.#running = undefined;
