@@ -10,6 +10,8 @@ import type { ServerTxn } from "./server_txn.ts";
 /** Of a leading replica: it sequences writes, and applies them once the driver releases them. */
 export interface LeaderRole {
   readonly kind: "leader";
+  /** Of the first write sequenced: `zxidOf(epoch, 1)`. */
+  readonly firstZxid: Zxid;
   /**
    * The txn is encoded (`bytes[start, end)` in the journal's memory) and handed to the journal. Keeps a copy of the payload until it is
    * applied and longer, and points `txn.bytes, start, end` at it.
@@ -43,6 +45,59 @@ export interface LearnerRole {
 }
 
 export type Role = LeaderRole | LearnerRole;
+
+/** A REQUEST of a learner's; the bytes are needed during the call only. */
+export interface RemoteRequest {
+  readonly sessionId: bigint;
+  readonly cxid: number;
+  readonly type: number;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly identities: readonly Identity[];
+}
+
+/** What the driver calls on a leading replica (`replica.leader`); never from within a call of its `LeaderRole`. */
+export interface LeaderWrites {
+  /**
+   * The writes through this zxid are committed and on this server's disk: they are applied and answered, with what stands
+   * in the queue directly behind them (syncs). Replies leave, and input that was held goes on.
+   */
+  release(through: Zxid): void;
+  /** Sequenced as of now; each but `sync` becomes one txn, an error txn if need be. */
+  submitRemote(origin: RemoteOrigin, request: RemoteRequest): void;
+  /** After the requests of one chunk: `LeaderRole.flush`, and they go to the disk. */
+  flush(): void;
+  /** REVALIDATE. True: the session lives, was touched, and belongs to this link from now on. */
+  revalidate(origin: RemoteOrigin, sessionId: bigint, timeoutMs: number): boolean;
+  /** A pair of a PING reply's. */
+  touch(sessionId: bigint, timeoutMs: number): void;
+  /** The link has ended: its sessions belong to whoever writes next. */
+  forgetOrigin(origin: RemoteOrigin): void;
+}
+
+/** What the driver calls on a following or observing replica (`replica.learner`). */
+export interface LearnerWrites {
+  /**
+   * Ascending, each once, when committed and on this server's disk: goes into the tree, watches fire, whoever waits for it
+   * is answered. The bytes are needed during the call only. Replies leave with `endTurn`.
+   * @throws {ProtocolError} bytes that are no txn: what the tree holds then is not known
+   */
+  apply(txn: CommittedTxn): void;
+  /** A SYNC came, and everything committed before it is applied. */
+  syncReached(): void;
+  /** Behind the calls of one turn, or when the role is no longer congested: replies leave, input that was held goes on. */
+  endTurn(): void;
+  /** The answer to the oldest `sendRevalidate` of this session. */
+  revalidated(sessionId: bigint, isValid: boolean): void;
+  /** Sessions that gave a sign of life since the last call: for the PING reply. */
+  takeTouches(): readonly SessionTouch[];
+}
+
+export interface SessionTouch {
+  readonly id: bigint;
+  readonly timeoutMs: number;
+}
 
 /** A learner's link as the leading replica knows it: the owner of sessions, the origin of requests. */
 export interface RemoteOrigin {
