@@ -29,7 +29,6 @@ export class LogScan {
   #filled = 0;
   #offset = LOG_HEADER_BYTES;
   #chain: number;
-  #left = 0;
 
   private constructor(name: string, codec: Codec, file: File, header: Uint8Array) {
     this.name = name;
@@ -72,7 +71,6 @@ export class LogScan {
       if (scan.end > this.start) {
         this.end = scan.end;
         this.#chain = scan.chain;
-        this.#left = scan.left;
         return true;
       }
       if (scan.stop !== "short" && scan.stop !== "end") {
@@ -100,7 +98,7 @@ export class LogScan {
         end,
         ENTRY_PAYLOAD_BYTES_MAX,
         this.#chain,
-        this.#left,
+        0,
       );
   }
 

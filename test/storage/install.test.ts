@@ -290,13 +290,14 @@ test("two that wait are nothing to choose from", async () => {
 
 test("digests of txns that the sender had applied already are not held against the tree", async () => {
   const { it, server } = await serving(SETTINGS[0] as Setting);
-  const author = others(17);
-  const behind = new Author();
-  const changes = new Changes(4711);
-  for (let n = 1; n <= 17; n++) behind.payload(changes.next());
+  const author = others(15), behind = others(15);
+  for (const path of ["/p", "/q"]) {
+    author.payload({ kind: "create", path });
+    behind.payload({ kind: "create", path });
+  }
   // Sent as of 17, with effects of 18 to 20 in it.
-  const later = [18, 19, 20, 21, 22].map((n) =>
-    ({ kind: "set", path: "/zookeeper", data: null, version: n }) as const
+  const later = ["/p", "/q", "/p", "/q", "/p"].map((path, index) =>
+    ({ kind: "set", path, data: null, version: 1 + (index >> 1) }) as const
   );
   for (const change of later.slice(0, 3)) author.payload(change);
   author.db.lastZxid = zx(17);

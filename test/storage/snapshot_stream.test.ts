@@ -131,6 +131,24 @@ test("it needs nothing behind its end: no bytes are waited for", async () => {
   assert.equal((await sim.runUntil(receiving)).nodes, db.tree.nodeCount);
 });
 
+test("others have their turn while it is turned into znodes, also when all bytes are there", async () => {
+  const { sim, machine } = place();
+  const author = filled(100);
+  for (let n = 0; n < 200; n++) {
+    author.payload({ kind: "create", path: `/wide${n}`, data: new Uint8Array(10_000) });
+  }
+  const stream = await streamed(sim, machine, author.db);
+  let turns = 0, isOver = false;
+  const ticking = (): void => {
+    turns++;
+    if (!isOver) machine.runtime.clock.soon(ticking);
+  };
+  ticking();
+  await receive(sim, machine, stream);
+  isOver = true;
+  assert.ok(turns > stream.length / 200_000, `${turns} turns`);
+});
+
 test("a znode larger than every buffer comes through", async () => {
   const { sim, machine } = place();
   const author = new Author();
@@ -162,7 +180,9 @@ test("txns go on while it is sent: with those that follow, both ends are the sam
       for (let n = 0; n < 10; n++) {
         const change = changes.next();
         if (change.kind === "create") {
-          later.push(author.payload({ ...change, path: `${change.path}x` }));
+          // Its parent is the oldest znode, which the stream comes to last.
+          const path = `/zookeeper${change.path}x`;
+          later.push(author.payload({ ...change, path }));
         }
         later.push(
           author.payload({ kind: "set", path: "/big3", data: null, version: later.length }),

@@ -40,7 +40,11 @@ function assertState(storage: Recovered<Entry>, zxid: number, author: Author): v
 }
 
 /** The log goes on behind what is there, and is there after a loss of power. */
-async function goOn(it: Lab, storage: Recovered<Entry>): Promise<void> {
+async function goOn(
+  it: Lab,
+  storage: Recovered<Entry>,
+  options: Partial<StorageOptions> = {},
+): Promise<void> {
   const from = storage.database.lastZxid;
   const author = new Author(storage.database);
   const w = storage.journal.begin(100);
@@ -50,7 +54,7 @@ async function goOn(it: Lab, storage: Recovered<Entry>): Promise<void> {
   it.machine.crash("lose");
   it.machine.start();
   const heard = it.heard.lines.length;
-  const again = await it.start();
+  const again = await it.start(options);
   assertState(again.storage, from + 1, author);
   assert.deepEqual(it.heard.lines.slice(heard), [], "a clean start");
   await it.stop(again);
@@ -59,7 +63,9 @@ async function goOn(it: Lab, storage: Recovered<Entry>): Promise<void> {
 for (const format of FORMATS) {
   test(`cut to each zxid: the state is that of the zxid, now, after a restart, and with more behind it (format ${format})`, async () => {
     for (let to = 0; to <= LAST; to++) {
-      const { it, server } = await serving({ fileFormat: format });
+      // Logs of version 3 in a directory of their own: what one folder's sync makes durable, the other's does not.
+      const options = { fileFormat: format, ...(format === 3 ? { dataLogDir: "/logs" } : {}) };
+      const { it, server } = await serving(options);
       const cut = await it.sim.runUntil(server.storage.truncate(zx(to)));
       assertState(cut, to, it.author);
       assert.equal(cut.fileFormat, format);
@@ -69,9 +75,9 @@ for (const format of FORMATS) {
       }
       it.machine.crash("lose");
       it.machine.start();
-      const again = await it.start();
+      const again = await it.start(options);
       assertState(again.storage, to, it.author);
-      await goOn(it, again.storage);
+      await goOn(it, again.storage, options);
     }
   });
 
