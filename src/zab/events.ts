@@ -42,6 +42,8 @@ export type ElectionEffect =
 
 export type LeaderEvent =
   | { readonly kind: "start" }
+  /** The replica could not sequence a write: the epoch's counter is used up. */
+  | { readonly kind: "counterFull" }
   /** FOLLOWERINFO or OBSERVERINFO. */
   | {
     readonly kind: "learnerInfo";
@@ -106,11 +108,13 @@ export type LeaderDropReason =
 export type LeaderLeaveReason =
   | "noQuorumConnecting" // initLimit passed without a quorum of infos, epoch acks or NEWLEADER acks
   | "quorumLost"
-  | "counterFull";
+  | "counterFull"
+  | "promisedElsewhere"; // a voter promised a higher epoch: only a new election lets it join
 
 // ------------------------------------------------------------------------------------------ learner
 
 export type LearnerEvent =
+  | { readonly kind: "start" }
   | { readonly kind: "connected" }
   | { readonly kind: "leaderInfo"; readonly epoch: number; readonly protocolVersion: number }
   | { readonly kind: "acceptedEpochStored" }
@@ -153,10 +157,11 @@ export type LearnerEffect =
   /** Everything logged up to here is committed: applied once durable. */
   | { readonly kind: "commit"; readonly through: Zxid }
   | { readonly kind: "storeCurrentEpoch"; readonly epoch: number }
+  /** ACK(epoch, 0): of NEWLEADER, and once more of UPTODATE just before `serve`. */
   | { readonly kind: "ackNewLeader"; readonly epoch: number }
   /** One ACK packet per logged zxid in (from, through], ascending. */
   | { readonly kind: "ack"; readonly from: Zxid; readonly through: Zxid }
-  /** UPTODATE was acked too: serve clients as soon as everything committed is applied. */
+  /** Serve clients as soon as everything committed is applied. */
   | { readonly kind: "serve"; readonly epoch: number }
   | { readonly kind: "pong" }
   | { readonly kind: "leave"; readonly reason: LearnerLeaveReason };
