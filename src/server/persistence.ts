@@ -3,19 +3,18 @@ import type { Codec } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { Prng } from "../base/random.ts";
 import type { StorageContext } from "../storage/host.ts";
-import type { Journal } from "../storage/journal.ts";
+import type { Journal, Pending } from "../storage/journal.ts";
 import { SnapshotPolicy } from "../storage/policy.ts";
 import { recover, type Recovered } from "../storage/recovery.ts";
 import { Autopurge } from "../storage/retention.ts";
 import { SnapshotStopped } from "../storage/snapshot_writer.ts";
 import type { Database } from "../txn/database.ts";
 import type { ServerOptions } from "./options.ts";
-import type { ServerTxn } from "./server_txn.ts";
 import type { ServerStats } from "./stats.ts";
 
 export class Persistence {
   readonly #context: StorageContext;
-  readonly #recovered: Recovered<ServerTxn>;
+  readonly #recovered: Recovered<Pending>;
   readonly #policy: SnapshotPolicy;
   readonly #autopurge: Autopurge;
   readonly #stats: ServerStats;
@@ -32,7 +31,7 @@ export class Persistence {
     onSession: (id: bigint) => void,
   ): Promise<Persistence> {
     const { random } = context.host;
-    const recovered = await recover<ServerTxn>(context, codec, {
+    const recovered = await recover<Pending>(context, codec, {
       ...options,
       acl: { skipAcl: options.skipAcl },
       hashSeed: random.uint32(),
@@ -45,7 +44,7 @@ export class Persistence {
 
   private constructor(
     context: StorageContext,
-    recovered: Recovered<ServerTxn>,
+    recovered: Recovered<Pending>,
     options: ServerOptions,
     stats: ServerStats,
   ) {
@@ -64,7 +63,7 @@ export class Persistence {
   get db(): Database {
     return this.#recovered.database;
   }
-  get journal(): Journal<ServerTxn> {
+  get journal(): Journal<Pending> {
     return this.#recovered.journal;
   }
 

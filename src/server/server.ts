@@ -8,12 +8,11 @@ import { ConnectThrottle } from "../session/connect_throttle.ts";
 import { SessionIds } from "../session/ids.ts";
 import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Housekeeping } from "./housekeeping.ts";
 import type { ServerOptions } from "./options.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
 import { Replica } from "./replica.ts";
-import { ReplicaView } from "./server_view.ts";
+import { RunningView } from "./server_view.ts";
 import { ServerStats } from "./stats.ts";
 import type { FourLetterCommandsFactory, ServerView } from "./view.ts";
 
@@ -61,9 +60,8 @@ class Server implements RunningServer {
   #fail: (error: Error) => void = () => {};
   #storage: Persistence | undefined;
   #replica: Replica | undefined;
-  #view: ReplicaView | undefined;
+  #view: RunningView | undefined;
   #acceptor: Acceptor | undefined;
-  #housekeeping: Housekeeping | undefined;
   #address: Address | undefined;
   #stopping: Promise<void> | undefined;
   #isDead = false;
@@ -79,7 +77,7 @@ class Server implements RunningServer {
     return this.#address as Address;
   }
   get view(): ServerView {
-    return this.#view as ReplicaView;
+    return this.#view as RunningView;
   }
 
   async start(hooks: ServerHooks): Promise<void> {
@@ -96,7 +94,7 @@ class Server implements RunningServer {
     try {
       await this.#serve(storage, ids, hooks);
     } catch (error) {
-      this.#housekeeping?.stop();
+      this.#replica?.housekeeping.stop();
       await storage.close().catch(() => {}); // the first failure is the one to tell
       throw error;
     }
@@ -142,24 +140,35 @@ class Server implements RunningServer {
       ids,
       throttle,
       stats: this.#stats,
-      onSessionsChanged: () => this.#housekeeping?.sessionsChanged(),
       onGroupApplied: (txns) => storage.onApplied(txns),
       onFatal: (error) => this.#die(error),
     });
     this.#replica = replica;
-    const view = new ReplicaView(replica, () => throttle.dropChance);
+    const view = new RunningView({
+      options,
+      clock,
+      stats: this.#stats,
+      db: () => storage.db,
+      replica: () => this.#replica,
+      dropChance: () => throttle.dropChance,
+    });
     this.#view = view;
-    if (hooks.commands !== undefined) replica.commands = hooks.commands(view);
-    const housekeeping = new Housekeeping(replica);
-    this.#housekeeping = housekeeping;
-    replica.onSessionless = () => housekeeping.sessionlessChanged();
-    const acceptor = new Acceptor(net, replica);
+    replica.commands = hooks.commands?.(view);
+    const acceptor = new Acceptor({
+      net,
+      clock,
+      options,
+      stats: this.#stats,
+      log: this.#log,
+      commands: replica.commands,
+      replica: () => this.#replica,
+    });
     this.#acceptor = acceptor;
     this.#address = await acceptor.listen();
     view.clientPort = this.#address.port;
-    housekeeping.start();
+    replica.housekeeping.start();
     storage.startAutopurge();
-    view.serving = true;
+    view.isUp = true;
   }
 
   /** Nothing that is not on the disk is acknowledged: every client loses its connection and asks another server. */
@@ -168,8 +177,8 @@ class Server implements RunningServer {
     this.#isDead = true;
     const reason = error instanceof Error ? error : new Error(String(error));
     this.#log.error("Server stops", { error: messageOf(error) });
-    this.#housekeeping?.stop();
-    if (this.#view !== undefined) this.#view.serving = false;
+    this.#replica?.housekeeping.stop();
+    if (this.#view !== undefined) this.#view.isUp = false;
     for (const connection of [...(this.#replica?.connections ?? [])]) {
       connection.close("Server failed");
     }
@@ -185,8 +194,8 @@ class Server implements RunningServer {
     if (this.#isDead) return;
     const replica = this.#replica as Replica;
     replica.isStopping = true;
-    (this.#view as ReplicaView).serving = false;
-    this.#housekeeping?.stop();
+    (this.#view as RunningView).isUp = false;
+    replica.housekeeping.stop();
     await this.#acceptor?.close();
     for (const connection of replica.connections) connection.stopReading();
     await this.#storage?.journal.drain();
