@@ -3,12 +3,10 @@ import { createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Address, MonotonicMs, Runtime } from "../runtime.ts";
-import { AuthSchemes } from "../session/auth/schemes.ts";
-import { ConnectThrottle } from "../session/connect_throttle.ts";
 import { SessionIds } from "../session/ids.ts";
-import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
 import type { ServerOptions } from "./options.ts";
+import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
 import { Replica } from "./replica.ts";
@@ -107,36 +105,14 @@ class Server implements RunningServer {
     for (const id of db.tree.ephemeralSessions()) ids.observe(id);
     const isChanged = removeOrphans(db, this.#log);
     await storage.writeStartSnapshot(isChanged);
-    const throttle = new ConnectThrottle(
-      {
-        tokens: options.connectionThrottleTokens,
-        fillTimeMs: options.connectionThrottleFillTimeMs,
-        fillCount: options.connectionThrottleFillCount,
-        freezeTimeMs: options.connectionThrottleFreezeTimeMs,
-        dropIncrease: options.connectionThrottleDropIncrease,
-        dropDecrease: options.connectionThrottleDropDecrease,
-        decreaseRatio: options.connectionThrottleDecreaseRatio,
-        weightEnabled: options.connectionThrottleWeightEnabled,
-        globalWeight: options.connectionThrottleGlobalWeight,
-        localWeight: options.connectionThrottleLocalWeight,
-        renewWeight: options.connectionThrottleRenewWeight,
-      },
-      random,
-      clock.monotonicMs(),
-    );
+    const throttle = connectThrottleOf(options, random, clock.monotonicMs());
     const replica = new Replica({
       options,
       clock,
       log: this.#log,
       db,
       journal: storage.journal,
-      auth: new AuthSchemes({
-        hash,
-        digestEnabled: options.digestAuthEnabled,
-        digestAlgorithm: options.digestAlgorithm,
-        superDigest: options.superDigest,
-        isIpExpression: (text) => parseIpPrefix(text) !== undefined,
-      }),
+      auth: authSchemesOf(options, hash),
       ids,
       throttle,
       stats: this.#stats,
