@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { addEnsembleCommands } from "./ensemble_commands.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
 
 /** Paragraphs are one line each: commander breaks lines at the terminal's width. */
@@ -30,6 +31,8 @@ Examples:
   menagerie server zoo.cfg                    as Apache's server would with that file
   menagerie server --port 2182 --data-dir d   from flags alone
   menagerie server --set snapCount=50000      any key of a zoo.cfg
+  menagerie init --servers a,b,c --id 1       zoo.cfg and myid for host a of an ensemble
+  menagerie ensemble                          three servers on this machine, to try things out
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
@@ -49,7 +52,7 @@ export async function runProgram(runtime: Runtime, args: readonly string[]): Pro
   }
 }
 
-const COMMANDS = ["server", "convert", "settings", "version", "help"];
+const COMMANDS = ["server", "init", "ensemble", "convert", "settings", "version", "help"];
 
 /** What helps after a mistake: a flag of the command that was meant, or where its help is. */
 function hint(program: Command, args: readonly string[], error: CommanderError): string {
@@ -86,6 +89,7 @@ function buildProgram(runtime: Runtime): Command {
     })
     .enablePositionalOptions();
   addServer(runtime, program);
+  addEnsembleCommands(runtime, program);
   addConvert(runtime, program);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
