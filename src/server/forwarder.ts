@@ -152,10 +152,9 @@ export class Forwarder implements Writes {
     const queue = hasHeader && this.#queues.size > 0
       ? this.#queues.get(int64Of(int32At(bytes, start), int32At(bytes, start + 4)))
       : undefined;
-    const head = queue?.peek();
-    const own = head !== undefined && isAnswer(head, int32At(bytes, start + CXID_AT), txnType)
-      ? head
-      : undefined;
+    const own = queue === undefined
+      ? undefined
+      : this.#ownerOf(queue, int32At(bytes, start + CXID_AT), txnType);
     const err = answers.apply(bytes, start, end, -1, txnType, own?.connection);
     if (txnType !== Op.error && txnType !== Op.multi && err !== Code.ok) this.#differs(zxid, err);
     if (own === undefined || queue === undefined) return;
@@ -165,6 +164,23 @@ export class Forwarder implements Writes {
     own.err = txnType === Op.multi ? Code.ok : err;
     this.#complete(queue, err === Code.sessionMoved);
     this.#completeReached(own.sessionId, queue);
+  }
+
+  /** The request that a txn of its session answers: the oldest but for syncs, which are then behind them all. */
+  #ownerOf(queue: Fifo<Forwarded>, cxid: number, txnType: number): Forwarded | undefined {
+    const head = queue.peek();
+    if (head?.type !== Op.sync) {
+      return head !== undefined && isAnswer(head, cxid, txnType) ? head : undefined;
+    }
+    let own: Forwarded | undefined;
+    for (own of queue) if (own.type !== Op.sync) break;
+    if (own === undefined || !isAnswer(own, cxid, txnType)) return undefined;
+    // A leader may send commits in runs, and SYNC behind a run: what was sequenced before these syncs is applied by now.
+    for (let sync = queue.peek(); sync !== own && sync !== undefined; sync = queue.peek()) {
+      sync.isReached = true;
+      this.#complete(queue, false);
+    }
+    return own;
   }
 
   /** The tree is not what the leader's was: its digest tells too, and nothing here can mend it. */

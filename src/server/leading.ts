@@ -33,6 +33,7 @@ export class Leading implements LeaderWrites {
     const { sessionId, cxid, type } = request;
     this.#beginTurn();
     if (type === Op.sync) {
+      if (origin.syncBehind !== undefined) return origin.syncBehind(this.#sequencer.lastSequenced);
       const sync = new RemoteSync(origin, sessionId, cxid, this.#replica.nowMs());
       return this.#sequencer.enqueue(sync);
     }

@@ -101,6 +101,12 @@ export interface SessionTouch {
 
 /** A learner's link as the leading replica knows it: the owner of sessions, the origin of requests. */
 export interface RemoteOrigin {
+  /**
+   * A `sync` came from it. SYNC belongs between the COMMIT of this zxid and the next one (at once when that is sent): an Apache
+   * learner whose session has a write behind the sync takes that write's COMMIT for another server's if it comes before SYNC,
+   * and never answers it (peer-protocol §14, §16). Without this method `syncReached` is called instead.
+   */
+  syncBehind?(zxid: Zxid): void;
   /** Its n-th `sync` was reached in the order of writes: SYNC may leave, behind every COMMIT so far. */
   syncReached(): void;
 }

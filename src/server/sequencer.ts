@@ -95,6 +95,11 @@ export class Sequencer implements Writes {
     return this.#queue.size;
   }
 
+  /** Of the last write; applied or not. */
+  get lastSequenced(): Zxid {
+    return this.#sequenced;
+  }
+
   isCongested(own: number): boolean {
     const { juteMaxBufferBytes, globalOutstandingLimit } = this.#replica.options;
     const largest = juteMaxBufferBytes + TXN_SLACK_BYTES;
