@@ -2,6 +2,7 @@
 import type { Codec } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { Prng } from "../base/random.ts";
+import type { Zxid } from "../base/zxid.ts";
 import type { StorageContext } from "../storage/host.ts";
 import type { Journal, Pending } from "../storage/journal.ts";
 import { SnapshotPolicy } from "../storage/policy.ts";
@@ -14,7 +15,7 @@ import type { ServerStats } from "./stats.ts";
 
 export class Persistence {
   readonly #context: StorageContext;
-  readonly #recovered: Recovered<Pending>;
+  #recovered: Recovered<Pending>;
   readonly #policy: SnapshotPolicy;
   readonly #autopurge: Autopurge;
   readonly #stats: ServerStats;
@@ -29,6 +30,7 @@ export class Persistence {
     options: ServerOptions,
     stats: ServerStats,
     onSession: (id: bigint) => void,
+    standalone = true,
   ): Promise<Persistence> {
     const { random } = context.host;
     const recovered = await recover<Pending>(context, codec, {
@@ -36,7 +38,7 @@ export class Persistence {
       acl: { skipAcl: options.skipAcl },
       hashSeed: random.uint32(),
       onSession,
-    });
+    }, standalone);
     // Replay over a fuzzy snapshot may have counted twice.
     recovered.database.quotas.rebuild();
     return new Persistence(context, recovered, options, stats);
@@ -65,6 +67,35 @@ export class Persistence {
   }
   get journal(): Journal<Pending> {
     return this.#recovered.journal;
+  }
+  /** Of the moment: another one after `truncate` and `install`. */
+  get recovered(): Recovered<Pending> {
+    return this.#recovered;
+  }
+
+  /** @returns the last zxid kept. @throws as `Recovered.truncate`; then `reload` goes on with what is there */
+  async truncate(through: Zxid): Promise<Zxid> {
+    this.#replace(await this.#recovered.truncate(through));
+    return this.db.lastZxid;
+  }
+
+  /** @param db from `recovered.emptyDatabase`, filled. @throws as `Recovered.install` */
+  async install(db: Database): Promise<void> {
+    this.#replace(await this.#recovered.install(db));
+  }
+
+  /** @throws as `Recovered.reload` */
+  async reload(): Promise<void> {
+    this.#replace(await this.#recovered.reload());
+  }
+
+  #replace(recovered: Recovered<Pending>): void {
+    recovered.database.quotas.rebuild();
+    this.#recovered = recovered;
+    // The journal counts from zero again.
+    this.#bytesSeen = 0;
+    this.#fsyncsSeen = 0;
+    this.#fsyncMsSeen = 0;
   }
 
   /**

@@ -1,10 +1,12 @@
-/** A running standalone server: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
+/** A running server; of a standalone one: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
 import { createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Address, MonotonicMs, Runtime } from "../runtime.ts";
+import type { Address, Runtime } from "../runtime.ts";
 import { SessionIds } from "../session/ids.ts";
 import { Acceptor } from "./acceptor.ts";
+import { startPeer } from "./ensemble/peer.ts";
+import { lingerOut } from "./linger.ts";
 import type { ServerOptions } from "./options.ts";
 import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
@@ -44,6 +46,9 @@ export async function startServer(
   log: Log,
   hooks: ServerHooks,
 ): Promise<RunningServer> {
+  if (options.ensemble !== undefined) {
+    return startPeer(runtime, options, options.ensemble, log, hooks);
+  }
   const server = new Server(runtime, options, log);
   await server.start(hooks);
   return server;
@@ -176,25 +181,8 @@ class Server implements RunningServer {
     for (const connection of replica.connections) connection.stopReading();
     await this.#storage?.journal.drain();
     for (const connection of [...replica.connections]) connection.endAfterFlush();
-    await this.#lingerOut(replica);
+    await lingerOut(this.#runtime.clock, replica, STOP_LINGER_MS);
     await this.#release();
-  }
-
-  /** Waits for the last bytes to leave, but not for ever. */
-  #lingerOut(replica: Replica): Promise<void> {
-    const { clock } = this.#runtime;
-    const untilMs = clock.monotonicMs() + STOP_LINGER_MS;
-    return new Promise((resolve) => {
-      const look = (): void => {
-        const now = clock.monotonicMs();
-        for (const connection of [...replica.lingering]) {
-          if (connection.output.pendingBytes === 0 || now >= untilMs) connection.destroy();
-        }
-        if (replica.lingering.size === 0) return resolve();
-        clock.wakeAt((now + 5) as MonotonicMs, look);
-      };
-      look();
-    });
   }
 
   async #release(): Promise<void> {
