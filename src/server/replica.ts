@@ -40,6 +40,8 @@ export interface ReplicaParts extends SessionParts {
   readonly stats: ServerStats;
   /** Undefined: standalone. */
   readonly role?: Role;
+  /** Four-letter words that its connections answer. */
+  readonly commands?: FourLetterCommands | undefined;
   /** Txns were logged and applied: snapshots are triggered from here. */
   readonly onGroupApplied: (txns: number) => void;
   readonly onFatal: (error: unknown) => void;
@@ -91,6 +93,7 @@ export class Replica {
     this.auth = parts.auth;
     this.stats = parts.stats;
     this.mode = modeOf(role);
+    this.commands = parts.commands;
     this.#onFatal = parts.onFatal;
     this.reader = new Reader(options.juteMaxBufferBytes + options.juteExtraBytes);
     this.sessions = new SessionTable(options.tickMs);

@@ -111,6 +111,16 @@ class Server implements RunningServer {
     const isChanged = removeOrphans(db, this.#log);
     await storage.writeStartSnapshot(isChanged);
     const throttle = connectThrottleOf(options, random, clock.monotonicMs());
+    const view = new RunningView({
+      options,
+      clock,
+      stats: this.#stats,
+      db: () => storage.db,
+      replica: () => this.#replica,
+      dropChance: () => throttle.dropChance,
+    });
+    this.#view = view;
+    const commands = hooks.commands?.(view);
     const replica = new Replica({
       options,
       clock,
@@ -121,27 +131,18 @@ class Server implements RunningServer {
       ids,
       throttle,
       stats: this.#stats,
+      commands,
       onGroupApplied: (txns) => storage.onApplied(txns),
       onFatal: (error) => this.#die(error),
     });
     this.#replica = replica;
-    const view = new RunningView({
-      options,
-      clock,
-      stats: this.#stats,
-      db: () => storage.db,
-      replica: () => this.#replica,
-      dropChance: () => throttle.dropChance,
-    });
-    this.#view = view;
-    replica.commands = hooks.commands?.(view);
     const acceptor = new Acceptor({
       net,
       clock,
       options,
       stats: this.#stats,
       log: this.#log,
-      commands: replica.commands,
+      commands,
       replica: () => this.#replica,
     });
     this.#acceptor = acceptor;

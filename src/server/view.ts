@@ -110,6 +110,8 @@ export interface QuorumView {
   readonly isObserver: boolean;
   /** Server lines and the version, without a final newline. */
   readonly membership: string;
+  /** Of an observer: the server that it gets its txns from. */
+  readonly masterSid?: number | undefined;
   /** While leading. */
   readonly leading: LeadingView | undefined;
 }

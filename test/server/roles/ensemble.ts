@@ -23,7 +23,7 @@ import { authSchemesOf, connectThrottleOf } from "../../../src/server/server_par
 import type { ServerTxn } from "../../../src/server/server_txn.ts";
 import { RunningView } from "../../../src/server/server_view.ts";
 import { ServerStats } from "../../../src/server/stats.ts";
-import type { FourLetterCommandsFactory } from "../../../src/server/view.ts";
+import type { FourLetterCommands, FourLetterCommandsFactory } from "../../../src/server/view.ts";
 import { SessionIds } from "../../../src/session/ids.ts";
 import { createCodec } from "../../../wasm/codec.ts";
 import { type HandshakeOptions, TestClient } from "../../support/client.ts";
@@ -40,6 +40,7 @@ export class Member {
   readonly fatal: unknown[] = [];
   readonly view: RunningView;
   readonly #clients: Runtime;
+  readonly #commands: FourLetterCommands | undefined;
   readonly #acceptor: Acceptor;
   readonly #options: ServerOptions;
   readonly storage: Persistence;
@@ -90,13 +91,14 @@ export class Member {
       dropChance: () => 0,
     });
     this.view = view;
+    this.#commands = commands?.(view);
     this.#acceptor = new Acceptor({
       net,
       clock,
       options,
       stats: this.stats,
       log: silent(this.lines),
-      commands: commands?.(view),
+      commands: this.#commands,
       replica,
     });
   }
@@ -119,6 +121,7 @@ export class Member {
       throttle: connectThrottleOf(this.#options, random, clock.monotonicMs()),
       stats: this.stats,
       role,
+      commands: this.#commands,
       onGroupApplied: () => {},
       onFatal: (error) => this.fatal.push(error),
     });
