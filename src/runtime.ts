@@ -239,7 +239,27 @@ export interface Process {
   /** Whether standard output is a terminal. */
   isTerminal(): boolean;
   onSignal(signal: Signal, handler: () => void): Cancel;
+  /**
+   * Starts a program beside this one; its output is appended to a file.
+   * @param command executable and arguments
+   */
+  spawn(command: readonly string[], options: SpawnOptions): Child;
+  /** The executable and the script that this process runs. */
+  self(): { readonly executable: string; readonly script: string };
   exit(code: number): never;
+}
+
+export interface SpawnOptions {
+  /** Made when missing; its directory must exist. */
+  readonly outputFile: string;
+}
+
+export interface Child {
+  /** -1 when it could not be started. */
+  readonly pid: number;
+  /** Its exit code, the name of the signal that ended it, or why it could not be started. */
+  readonly ended: Promise<number | string>;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
 // ---------------------------------------------------------------------------------------------- http

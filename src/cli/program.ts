@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { addEnsembleCommands } from "./ensemble_commands.ts";
 import { GATEWAY_DEFAULTS, type GatewayFlags } from "./gateway_flags.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
 
@@ -32,6 +33,8 @@ Examples:
   menagerie server zoo.cfg                    as Apache's server would with that file
   menagerie server --port 2182 --data-dir d   from flags alone
   menagerie server --set snapCount=50000      any key of a zoo.cfg
+  menagerie init --servers a,b,c --id 1       zoo.cfg and myid for host a of an ensemble
+  menagerie ensemble                          three servers on this machine, to try things out
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
   menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
 
@@ -56,7 +59,16 @@ export async function runProgram(
   }
 }
 
-const COMMANDS = ["server", "convert", "gateway", "settings", "version", "help"];
+const COMMANDS = [
+  "server",
+  "init",
+  "ensemble",
+  "convert",
+  "gateway",
+  "settings",
+  "version",
+  "help",
+];
 
 /** What helps after a mistake: a flag of the command that was meant, or where its help is. */
 function hint(program: Command, args: readonly string[], error: CommanderError): string {
@@ -93,6 +105,7 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
     })
     .enablePositionalOptions();
   addServer(runtime, program, openHttp);
+  addEnsembleCommands(runtime, program);
   addConvert(runtime, program);
   addGateway(runtime, program, openHttp);
   program.command("settings").description("list every setting and what it does here").action(

@@ -47,17 +47,19 @@ export const STORAGE_KEYS: readonly Rule[] = [
     (size) => ({ preAllocBytes: size * KIB }),
     "Zeros are written ahead of the log, KiB, at most 256 at a time; 0 or less: none",
   ),
-  later(
+  works(
     "commitLogCount",
     decodedInt(1),
     "500",
+    (commitLogCount) => ({ commitLogCount }),
     "Txns kept in memory for followers that are behind",
   ),
-  later(
+  works(
     "snapshotSizeFactor",
     fraction,
     "0.33",
-    "Followers are sent log up to this share of the snapshot's size",
+    (snapshotSizeFactor) => ({ snapshotSizeFactor }),
+    "Followers are sent log up to this share of the snapshot's size; 0: any size",
   ),
   works(
     "snapshot.compression.method",
@@ -94,7 +96,13 @@ export const STORAGE_KEYS: readonly Rule[] = [
     (serializeLastZxid) => ({ serializeLastZxid }),
     "Snapshots end with the last zxid",
   ),
-  later("forceSnapshotSync", bool, "false", "Followers are always synced by snapshot"),
+  works(
+    "forceSnapshotSync",
+    bool,
+    "false",
+    (forceSnapshotSync) => ({ forceSnapshotSync }),
+    "Followers are always synced by snapshot",
+  ),
   works(
     "extendedTypesEnabled",
     bool,

@@ -1,6 +1,10 @@
 /** What a server can be told, checked and frozen by config/ (operations §1). Units are in the names. */
 
+import type { EnsembleOptions } from "./ensemble/options.ts";
+
 export interface ServerOptions {
+  readonly ensemble: EnsembleOptions | undefined; // undefined: standalone
+
   // doors
   readonly clientPort: number; // 0: a free one
   readonly clientPortAddress: string | undefined; // undefined: every address
@@ -96,6 +100,7 @@ export interface ServerOptions {
 }
 
 export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
+  ensemble: undefined,
   clientPort: 2181,
   clientPortAddress: undefined,
   clientPortListenBacklog: -1,

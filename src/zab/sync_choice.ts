@@ -1,0 +1,97 @@
+/**
+ * How the leader brings a learner up to date (peer-protocol §11): DIFF, TRUNC or SNAP, from what the learner has logged and
+ * what the leader has in memory and in its log. Pure: the driver reads history and files and asks here.
+ */
+import { counterOf, epochOf, type Zxid, ZXID_NONE } from "../base/zxid.ts";
+
+export interface SyncQuestion {
+  /** Of ACKEPOCH. */
+  readonly peerLast: Zxid;
+  /** Last committed and applied here. */
+  readonly last: Zxid;
+  /** Of the committed txns in memory; undefined: there are none. */
+  readonly memory: { readonly min: Zxid; readonly max: Zxid } | undefined;
+  readonly forceSnapshot: boolean;
+  /** snapshotSizeFactor allows reading the log. */
+  readonly mayReadLog: boolean;
+}
+
+export type SyncChoice =
+  | { readonly kind: "snap" }
+  /** Nothing is missing. */
+  | { readonly kind: "diff"; readonly zxid: Zxid }
+  | { readonly kind: "trunc"; readonly zxid: Zxid }
+  /** Walk the txns in memory with a {@link SyncWalk}. */
+  | { readonly kind: "walkMemory" }
+  /** Walk the log up to memory, then memory. */
+  | { readonly kind: "walkLog" };
+
+/** Rows 1 to 6, in their order. */
+export function chooseSync(question: SyncQuestion): SyncChoice {
+  const { peerLast, last, memory } = question;
+  const min = memory?.min ?? last, max = memory?.max ?? last;
+  if (question.forceSnapshot || peerLast === ZXID_NONE) return { kind: "snap" };
+  if (peerLast === last) return { kind: "diff", zxid: peerLast };
+  if (peerLast > max && !isEpochStart(peerLast)) return { kind: "trunc", zxid: max };
+  if (min <= peerLast && peerLast <= max) return { kind: "walkMemory" };
+  if (peerLast < min && question.mayReadLog) return { kind: "walkLog" };
+  return { kind: "snap" };
+}
+
+/** A zxid that no txn has: the learner holds a whole history as a leader of that epoch found it. */
+function isEpochStart(zxid: Zxid): boolean {
+  return counterOf(zxid) === 0;
+}
+
+/**
+ * Goes over committed txns in order; before the first that is sent, `op` says how the sync begins. Txns that were given
+ * before (log and memory overlap) are skipped.
+ */
+export class SyncWalk {
+  readonly #peerLast: Zxid;
+  #before: Zxid | undefined;
+  #sent: Zxid | undefined;
+  #op: { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined;
+
+  /** @param before the txn in front of the first that will be given, when it is known */
+  constructor(peerLast: Zxid, before?: Zxid) {
+    this.#peerLast = peerLast;
+    this.#before = before;
+  }
+
+  /** Undefined: not decided yet. */
+  get op(): { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined {
+    return this.#op;
+  }
+
+  /** @returns what to do with this txn; `snap`: it cannot be done from here, and what was queued is void */
+  take(zxid: Zxid): "skip" | "send" | "snap" {
+    if (this.#op !== undefined) return this.#send(zxid);
+    if (zxid < this.#peerLast) {
+      this.#before = zxid;
+      return "skip";
+    }
+    if (zxid === this.#peerLast) {
+      this.#op = { kind: "diff" };
+      this.#sent = zxid;
+      return "skip";
+    }
+    if (isEpochStart(this.#peerLast)) this.#op = { kind: "diff" };
+    else if (epochOf(zxid) !== epochOf(this.#peerLast) || this.#before === undefined) return "snap";
+    // The learner has a tail that we do not know.
+    else this.#op = { kind: "trunc", zxid: this.#before };
+    return this.#send(zxid);
+  }
+
+  #send(zxid: Zxid): "skip" | "send" {
+    if (this.#sent !== undefined && zxid <= this.#sent) return "skip";
+    this.#sent = zxid;
+    return "send";
+  }
+
+  /** No more txns. @returns how the sync begins; undefined: only a snapshot helps */
+  end(): { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined {
+    if (this.#op === undefined && isEpochStart(this.#peerLast)) this.#op = { kind: "diff" };
+    return this.#op;
+  }
+}
