@@ -3,7 +3,7 @@
  * codes say what its own 200s leave unsaid: 404 for a command that does not exist, 503 while the server does not serve.
  */
 import { messageOf } from "../base/errors.ts";
-import { counterOf, epochOf, hexOf } from "../base/zxid.ts";
+import { hexOf } from "../base/zxid.ts";
 import type { Identity } from "../protocol/acl.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ServerControl, SnapshotFile } from "../server/control.ts";
@@ -15,8 +15,11 @@ import {
   connectionLists,
   dump,
   fullConnection,
+  leader,
   serverStats,
   signed,
+  votingView,
+  zabState,
 } from "./admin_shapes.ts";
 import { dataFolders, dataSizes } from "./data_sizes.ts";
 import { environment } from "./environment.ts";
@@ -144,16 +147,13 @@ export class AdminCommands {
     }));
     on("is_read_only isro", () => ({ read_only: view.mode === "read-only" }));
     on("last_snapshot lsnp", () => this.#lastSnapshot());
-    on(
-      "leader lead",
-      () =>
-        view.mode === "standalone"
-          ? { error: "server is not initialized" }
-          : { is_leader: view.mode === "leader" },
-    );
+    on("leader lead", () => leader(view));
     on("monitor mntr", () => this.#monitor());
     on("observer_connection_stat_reset orst", () => ({}));
-    on("observers obsr", () => ({ synced_observers: 0, observers: [] }));
+    on("observers obsr", () => ({
+      synced_observers: view.quorum?.leading?.syncedObservers ?? 0,
+      observers: [],
+    }));
     on("ruok", () => ({}));
     on("server_stats srvr", () => serverStats(view, runtime, version));
     on("set_trace_mask stmk", (request) => this.#setTraceMask(request), false);
@@ -166,9 +166,9 @@ export class AdminCommands {
       ...connectionLists(view, briefConnection) as Values,
     }));
     on("system_properties sysp", () => this.#systemProperties(), false);
-    on("voting_view", () => ({ current_config: {} }));
+    on("voting_view", () => ({ current_config: votingView(view) }));
     this.#addWatches(on);
-    on("zabstate", () => this.#zabState());
+    on("zabstate", () => zabState(view));
     on("snapshot snap", () => ({})); // these two are answered by `run`, and stand here for their names
     on("restore rest", () => ({}));
     return list;
@@ -198,6 +198,7 @@ export class AdminCommands {
     return {
       version,
       server_state: view.mode,
+      ...(view.quorum === undefined ? {} : { peer_state: view.quorum.peerState }),
       ...Object.fromEntries([...metrics(view, runtime)].map(([name, text]) => [name, +text])),
     };
   }
@@ -218,20 +219,6 @@ export class AdminCommands {
     if (!/^[+-]?\d{1,19}$/.test(text)) return { error: `${needed}, got ${text}` };
     this.#host.view.traceMask = BigInt.asIntN(64, BigInt(text.replace(/^\+/, "")));
     return { tracemask: this.#host.view.traceMask };
-  }
-
-  #zabState(): Values {
-    const { mode, lastZxid, options } = this.#host.view;
-    if (mode === "standalone") return { voting: false, zabstate: "" };
-    return {
-      myid: options.serverId,
-      is_leader: mode === "leader",
-      voting: mode !== "observer",
-      last_zxid: `0x${hexOf(lastZxid)}`,
-      zab_epoch: epochOf(lastZxid),
-      zab_counter: counterOf(lastZxid),
-      zabstate: "broadcast",
-    };
   }
 
   async #lastSnapshot(): Promise<Values> {

@@ -1,4 +1,5 @@
 /** Parts of the admin commands' answers, under Apache's keys (operations §3.2). */
+import { counterOf, epochOf, hexOf } from "../base/zxid.ts";
 import { OP_SHORT_NAMES } from "../protocol/ops.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ConnectionView, ServerView } from "../server/view.ts";
@@ -121,4 +122,72 @@ export function dump(view: ServerView): JsonMap {
 /** Session ids are signed longs in Java. */
 export function signed(id: bigint): bigint {
   return BigInt.asIntN(64, id);
+}
+
+// ------------------------------------------------------------------------------ ensembles
+
+interface MemberLine {
+  readonly id: string;
+  readonly hosts: readonly string[];
+  readonly serverAddresses: readonly string[];
+  readonly electionAddresses: readonly string[];
+  readonly role: string;
+  readonly clientAddress: string;
+}
+
+/** `server.1=a:2888:3888|b:2889:3889:participant;0.0.0.0:2181`, a line each. */
+function membersOf(view: ServerView): MemberLine[] {
+  return (view.quorum?.membership ?? "").split("\n").flatMap((line) => {
+    const [, id = "", addresses = "", client = ""] =
+      /^server\.(\d+)=([^;]*)(?:;(.*))?$/.exec(line) ?? [];
+    if (id === "") return [];
+    const role = /:(participant|observer)$/.exec(addresses)?.[1] ?? "participant";
+    const parts = addresses.replace(/:(?:participant|observer)$/, "").split("|").map((one) =>
+      /^(.*):(\d+):(\d+)$/.exec(one) ?? ["", one, "", ""]
+    );
+    return [{
+      id,
+      hosts: parts.map(([, host = ""]) => host),
+      serverAddresses: parts.map(([, host, port]) => `${host}:${port}`),
+      electionAddresses: parts.map(([, host, , port]) => `${host}:${port}`),
+      role: role.toUpperCase(),
+      clientAddress: client,
+    }];
+  });
+}
+
+/** Voters alone; empty standalone. */
+export function votingView(view: ServerView): JsonMap {
+  return Object.fromEntries(
+    membersOf(view).filter(({ role }) => role === "PARTICIPANT").map((member) => [member.id, {
+      server_addresses: member.serverAddresses,
+      election_addresses: member.electionAddresses,
+      client_address: member.clientAddress,
+      learner_type: member.role,
+    }]),
+  );
+}
+
+/** Who leads is known here to the leader alone. */
+export function leader(view: ServerView): Record<string, Json> {
+  if (view.quorum === undefined) return { error: "server is not initialized" };
+  if (view.mode !== "leader") return { is_leader: false };
+  const id = view.options.serverId;
+  const own = membersOf(view).find((member) => member.id === String(id));
+  return { is_leader: true, leader_id: id, leader_ip: own?.hosts[0] ?? "" };
+}
+
+export function zabState(view: ServerView): Record<string, Json> {
+  const { quorum, mode, lastZxid, options } = view;
+  if (quorum === undefined) return { voting: false, zabstate: "" };
+  const [role = "", phase] = quorum.peerState.split(" - ");
+  return {
+    myid: options.serverId,
+    is_leader: mode === "leader",
+    voting: !quorum.isObserver,
+    last_zxid: `0x${hexOf(lastZxid)}`,
+    zab_epoch: epochOf(lastZxid),
+    zab_counter: counterOf(lastZxid),
+    zabstate: phase ?? (role === "looking" ? "election" : role),
+  };
 }

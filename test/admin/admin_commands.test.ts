@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { AdminCommands, type AdminRequest } from "../../src/admin/admin_commands.ts";
 import { briefConnection, fullConnection } from "../../src/admin/admin_shapes.ts";
 import type { ServerControl } from "../../src/server/control.ts";
-import type { ServerView } from "../../src/server/view.ts";
+import type { QuorumView, ServerView } from "../../src/server/view.ts";
 import { hostRuntime } from "../support/runtime.ts";
 import { busyView, MONOTONIC_MS, SESSIONS, stopped } from "./view.ts";
 
@@ -89,12 +89,44 @@ test("dump has sessions by expiry and ephemerals by session", async () => {
   });
 });
 
-test("an ensemble's member tells its place", async () => {
-  const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader" };
-  const leader = await (await commands(view)).run("lead", request());
-  assert.deepEqual(leader.body, { is_leader: true, command: "leader", error: null });
-  const state = await (await commands(view)).run("zabstate", request());
-  assert.deepEqual(state.body, {
+test("an ensemble's member tells its place, and who votes", async () => {
+  const quorum: QuorumView = {
+    peerState: "leading - broadcast",
+    quorumSize: 2,
+    initLimitTicks: 10,
+    syncLimitTicks: 5,
+    electionAlg: 3,
+    electionPort: 3888,
+    quorumPorts: [2888],
+    isObserver: false,
+    membership:
+      "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
+      "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",
+    leading: {
+      learners: 2,
+      syncedFollowers: 1,
+      syncedNonVotingFollowers: 0,
+      syncedObservers: 1,
+      pendingSyncs: 0,
+      sinceMs: 0,
+    },
+  };
+  const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader", quorum };
+  const body = async (name: string, of: ServerView = view) =>
+    (await (await commands(of)).run(name, request())).body;
+  assert.deepEqual(await body("lead"), {
+    is_leader: true,
+    leader_id: 3,
+    leader_ip: "b",
+    command: "leader",
+    error: null,
+  });
+  assert.deepEqual(await body("lead", { ...view, mode: "follower" }), {
+    is_leader: false,
+    command: "leader",
+    error: null,
+  });
+  assert.deepEqual(await body("zabstate"), {
     myid: 3,
     is_leader: true,
     voting: true,
@@ -105,12 +137,32 @@ test("an ensemble's member tells its place", async () => {
     command: "zabstate",
     error: null,
   });
-  const readOnly = { ...busyView(), mode: "read-only" as const };
-  assert.deepEqual((await (await commands(readOnly)).run("isro", request())).body, {
-    read_only: true,
-    command: "is_read_only",
+  const looking = { ...view, quorum: { ...quorum, peerState: "looking" } };
+  assert.equal((await body("zabstate", looking) as { zabstate: string }).zabstate, "election");
+  assert.deepEqual(await body("voting_view"), {
+    current_config: {
+      1: {
+        server_addresses: ["a:2888"],
+        election_addresses: ["a:3888"],
+        client_address: "0.0.0.0:2181",
+        learner_type: "PARTICIPANT",
+      },
+      3: {
+        server_addresses: ["b:2888", "c:2889"],
+        election_addresses: ["b:3888", "c:3889"],
+        client_address: "0.0.0.0:2183",
+        learner_type: "PARTICIPANT",
+      },
+    },
+    command: "voting_view",
     error: null,
   });
+  assert.equal((await body("obsr") as { synced_observers: number }).synced_observers, 1);
+  assert.equal((await body("mntr") as { peer_state: string }).peer_state, "leading - broadcast");
+  assert.equal(
+    (await body("isro", { ...busyView(), mode: "read-only" }) as { read_only: boolean }).read_only,
+    true,
+  );
 });
 
 test("commands about the process answer before the server serves, the others say why not", async () => {
