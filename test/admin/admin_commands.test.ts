@@ -89,28 +89,29 @@ test("dump has sessions by expiry and ephemerals by session", async () => {
   });
 });
 
+const quorum: QuorumView = {
+  peerState: "leading - broadcast",
+  quorumSize: 2,
+  initLimitTicks: 10,
+  syncLimitTicks: 5,
+  electionAlg: 3,
+  electionPort: 3888,
+  quorumPorts: [2888],
+  isObserver: false,
+  membership:
+    "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
+    "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",
+  leading: {
+    learners: 2,
+    syncedFollowers: 1,
+    syncedNonVotingFollowers: 0,
+    syncedObservers: 1,
+    pendingSyncs: 0,
+    sinceMs: 0,
+  },
+};
+
 test("an ensemble's member tells its place, and who votes", async () => {
-  const quorum: QuorumView = {
-    peerState: "leading - broadcast",
-    quorumSize: 2,
-    initLimitTicks: 10,
-    syncLimitTicks: 5,
-    electionAlg: 3,
-    electionPort: 3888,
-    quorumPorts: [2888],
-    isObserver: false,
-    membership:
-      "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
-      "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",
-    leading: {
-      learners: 2,
-      syncedFollowers: 1,
-      syncedNonVotingFollowers: 0,
-      syncedObservers: 1,
-      pendingSyncs: 0,
-      sinceMs: 0,
-    },
-  };
   const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader", quorum };
   const body = async (name: string, of: ServerView = view) =>
     (await (await commands(of)).run(name, request())).body;
