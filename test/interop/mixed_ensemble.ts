@@ -154,7 +154,7 @@ export class MixedEnsemble {
 
   story(): string {
     return this.members.map(({ sid, kind, process }) =>
-      `--- server ${sid} (${kind})\n${process?.log().slice(-6000) ?? "does not run"}`
+      `--- server ${sid} (${kind})\n${process?.log().slice(-3000) ?? "does not run"}`
     ).join("\n");
   }
 
