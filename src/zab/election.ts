@@ -37,6 +37,9 @@ export interface ElectionSetup {
 /** Servers outside the configuration that one election remembers having answered. */
 const STRANGERS_MAX = 255;
 
+/** A process that ends may still accept: the next dial finds it gone. */
+const REDIAL_MS = 10;
+
 export class Election {
   readonly #setup: ElectionSetup;
   readonly #voters: ReadonlySet<Sid>;
@@ -49,7 +52,10 @@ export class Election {
   readonly #links = new Map<Sid, "up" | "down" | "refused">();
   /** Servers that are no voters, and when they may be answered again: two that do not know each other would never end. */
   readonly #strangers = new Map<Sid, number>();
-  #mayDialAtMs = -Infinity;
+  #dialledAtMs = -Infinity;
+  #hasRedialled = false;
+  /** A link went down just after a dial; Infinity: none did. */
+  #redialAtMs = Infinity;
   #intervalMs: number;
   #resendAtMs = Infinity;
   /** Silence until then ends the election; Infinity: no quorum yet. */
@@ -74,7 +80,9 @@ export class Election {
     if (!this.#isOver) this.#take(event, nowMs);
     const effects = this.#effects;
     this.#effects = [];
-    const wakeAtMs = this.#isOver ? Infinity : Math.min(this.#resendAtMs, this.#finalizeAtMs);
+    const wakeAtMs = this.#isOver
+      ? Infinity
+      : Math.min(this.#resendAtMs, this.#finalizeAtMs, this.#redialAtMs);
     return { effects, wakeAtMs };
   }
 
@@ -101,13 +109,13 @@ export class Election {
     if (!this.#voters.has(sid)) return;
     this.#links.set(sid, state);
     if (state === "up") this.#send(sid);
-    // One that accepts and ends every connection is dialled again in time, not at once.
-    else if (state === "down" && nowMs >= this.#mayDialAtMs) this.#dial(nowMs);
+    else if (state === "down") this.#redial(nowMs);
     this.#endIfNobodyIsMissing();
   }
 
   #onWake(nowMs: number): void {
     if (nowMs >= this.#finalizeAtMs) return this.#end(this.#proposal);
+    if (nowMs >= this.#redialAtMs) this.#dial(nowMs);
     if (nowMs < this.#resendAtMs) return;
     this.#dial(nowMs);
     this.#sendAll();
@@ -221,8 +229,17 @@ export class Election {
 
   // ------------------------------------------------------------------------------ out
 
+  /** At once, for an election may wait for the refusal; one that accepts and ends every connection is dialled at a pace. */
+  #redial(nowMs: number): void {
+    const atMs = this.#dialledAtMs + REDIAL_MS;
+    if (this.#hasRedialled && nowMs < atMs) this.#redialAtMs = Math.min(this.#redialAtMs, atMs);
+    else this.#dial(nowMs);
+    this.#hasRedialled = true;
+  }
+
   #dial(nowMs: number): void {
-    this.#mayDialAtMs = nowMs + this.#setup.minIntervalMs;
+    this.#dialledAtMs = nowMs;
+    this.#redialAtMs = Infinity;
     this.#effects.push({ kind: "dial" });
   }
 
