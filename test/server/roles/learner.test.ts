@@ -297,6 +297,7 @@ test("a client that says nothing behind its re-attach is answered before the con
     second.finish();
     assert.equal((await shaken)?.sessionId, sessionId);
     await second.gone;
+    assert.deepEqual(a.member.closeReasons(), [], "nobody had to cut it off");
   });
 });
 
