@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/invariant.ts";
 import type { Log } from "../base/log.ts";
+import { ZXID_ZERO } from "../base/zxid.ts";
 import { Reader } from "../jute/reader.ts";
 import type { Clock } from "../runtime.ts";
 import type { AuthSchemes } from "../session/auth/schemes.ts";
@@ -75,6 +76,8 @@ export class Replica {
   /** Whose input waits. */
   readonly held = new Set<ClientConnection>();
   commands: FourLetterCommands | undefined;
+  /** The epoch served begins here: everything before is in the tree, though no txn has this zxid (an Apache leader shows it). */
+  epochZxid = ZXID_ZERO;
   /** No new connections, and nothing of its own. */
   isStopping = false;
   /** Of large requests that are not answered. */

@@ -60,7 +60,7 @@ export abstract class SessionService {
       replica.stats.counters.connectionsRejected++;
       return connection.close("Too many connects: throttled");
     }
-    if (request.lastZxidSeen > replica.db.lastZxid) {
+    if (request.lastZxidSeen > Math.max(replica.db.lastZxid, replica.epochZxid)) {
       return connection.close(
         "Client has seen a zxid that is ahead of ours; it must try another server",
         { seen: request.lastZxidSeen, ours: replica.db.lastZxid },

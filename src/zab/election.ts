@@ -3,11 +3,20 @@
  * quorum shares. Beyond Apache: it does not wait for better votes once none can come, that is when every other voter
  * was heard in this round or has no link and refused a fresh dial.
  */
+import { unreachable } from "../base/invariant.ts";
+import { ZXID_NONE } from "../base/zxid.ts";
 import type { ElectionEffect, ElectionEvent, Step } from "./events.ts";
 import type { Notification } from "./notification.ts";
-import type { Quorum } from "./quorum.ts";
-import { areSameVotes, beats, type ReceivedVote, ServerState, type Sid, type Vote } from "./vote.ts";
-import { ZXID_NONE } from "../base/zxid.ts";
+import { haveQuorum, type Quorum } from "./quorum.ts";
+import {
+  areSameVotes,
+  beats,
+  isBelievable,
+  type ReceivedVote,
+  ServerState,
+  type Sid,
+  type Vote,
+} from "./vote.ts";
 
 export interface ElectionSetup {
   readonly sid: Sid;
@@ -25,6 +34,12 @@ export interface ElectionSetup {
   readonly finalizeWaitMs: number;
 }
 
+/** Servers outside the configuration that one election remembers having answered. */
+const STRANGERS_MAX = 255;
+
+/** A process that ends may still accept: the next dial finds it gone. */
+const REDIAL_MS = 10;
+
 export class Election {
   readonly #setup: ElectionSetup;
   readonly #voters: ReadonlySet<Sid>;
@@ -35,6 +50,12 @@ export class Election {
   /** Votes of servers that follow or lead. */
   readonly #settled = new Map<Sid, ReceivedVote>();
   readonly #links = new Map<Sid, "up" | "down" | "refused">();
+  /** Servers that are no voters, and when they may be answered again: two that do not know each other would never end. */
+  readonly #strangers = new Map<Sid, number>();
+  #dialledAtMs = -Infinity;
+  #hasRedialled = false;
+  /** A link went down just after a dial; Infinity: none did. */
+  #redialAtMs = Infinity;
   #intervalMs: number;
   #resendAtMs = Infinity;
   /** Silence until then ends the election; Infinity: no quorum yet. */
@@ -59,7 +80,9 @@ export class Election {
     if (!this.#isOver) this.#take(event, nowMs);
     const effects = this.#effects;
     this.#effects = [];
-    const wakeAtMs = this.#isOver ? Infinity : Math.min(this.#resendAtMs, this.#finalizeAtMs);
+    const wakeAtMs = this.#isOver
+      ? Infinity
+      : Math.min(this.#resendAtMs, this.#finalizeAtMs, this.#redialAtMs);
     return { effects, wakeAtMs };
   }
 
@@ -67,43 +90,61 @@ export class Election {
     switch (event.kind) {
       case "start":
         this.#clock++;
-        this.#effects.push({ kind: "dial" });
+        this.#dial(nowMs);
         this.#propose(this.#setup.ownVote);
         this.#resendAtMs = nowMs + this.#intervalMs;
         return this.#judge(nowMs);
       case "notification":
         return this.#onNotification(event.from, event.notification, nowMs);
       case "link":
-        this.#links.set(event.sid, event.state);
-        if (event.state === "up") this.#send(event.sid);
-        else if (event.state === "down") this.#effects.push({ kind: "dial" });
-        return this.#endIfNobodyIsMissing();
+        return this.#onLink(event.sid, event.state, nowMs);
       case "wake":
         return this.#onWake(nowMs);
+      default:
+        return unreachable(event);
     }
+  }
+
+  #onLink(sid: Sid, state: "up" | "down" | "refused", nowMs: number): void {
+    if (!this.#voters.has(sid)) return;
+    this.#links.set(sid, state);
+    if (state === "up") this.#send(sid);
+    else if (state === "down") this.#redial(nowMs);
+    this.#endIfNobodyIsMissing();
   }
 
   #onWake(nowMs: number): void {
     if (nowMs >= this.#finalizeAtMs) return this.#end(this.#proposal);
+    if (nowMs >= this.#redialAtMs) this.#dial(nowMs);
     if (nowMs < this.#resendAtMs) return;
-    this.#effects.push({ kind: "dial" });
+    this.#dial(nowMs);
     this.#sendAll();
     this.#intervalMs = Math.min(2 * this.#intervalMs, this.#setup.maxIntervalMs);
     this.#resendAtMs = nowMs + this.#intervalMs;
   }
 
   #onNotification(from: Sid, n: Notification, nowMs: number): void {
-    if (!this.#voters.has(from)) return this.#send(from);
+    if (!this.#voters.has(from)) return this.#answerStranger(from, n, nowMs);
     this.#resendAtMs = nowMs + this.#intervalMs;
+    if (!isBelievable(n.vote, n.electionEpoch)) return;
+    const isLooking = n.state === ServerState.looking;
+    if (isLooking && n.electionEpoch < this.#clock) return this.#send(from);
     if (!this.#voters.has(n.vote.leader) || n.state === ServerState.observing) return;
-    if (n.state === ServerState.looking) this.#onLooking(from, n, nowMs);
+    if (isLooking) this.#onLooking(from, n, nowMs);
     else this.#onSettled(from, n);
+  }
+
+  /** Observers and servers that are to join learn of our vote; they have none (§6.4, §7.5). */
+  #answerStranger(from: Sid, { state }: Notification, nowMs: number): void {
+    if (state !== ServerState.looking || nowMs < (this.#strangers.get(from) ?? -Infinity)) return;
+    if (this.#strangers.size >= STRANGERS_MAX) this.#strangers.clear();
+    this.#strangers.set(from, nowMs + this.#setup.minIntervalMs);
+    this.#send(from);
   }
 
   // ------------------------------------------------------------------------------ a round
 
   #onLooking(from: Sid, { vote, electionEpoch }: Notification, nowMs: number): void {
-    if (electionEpoch < this.#clock) return this.#send(from);
     // Whoever may have lost data takes no part in a round (§7.1): it joins a quorum that stands.
     if (vote.zxid === ZXID_NONE || this.#setup.ownVote.zxid === ZXID_NONE) return;
     if (electionEpoch > this.#clock) {
@@ -116,13 +157,13 @@ export class Election {
   }
 
   #beats(vote: Vote, current: Vote): boolean {
-    const weight = Math.max(...this.#setup.quorums.map((one) => one.weightOf(vote.leader)));
-    return beats(vote, current, weight);
+    const isElectable = this.#setup.quorums.some((quorum) => quorum.weightOf(vote.leader) > 0);
+    return isElectable && beats(vote, current);
   }
 
-  #propose(vote: Vote): void {
-    this.#proposal = vote;
-    this.#round.set(this.#setup.sid, this.#ownEntry());
+  #propose(proposal: Vote): void {
+    this.#proposal = proposal;
+    if (proposal.zxid !== ZXID_NONE) this.#round.set(this.#setup.sid, this.#ownEntry());
     this.#finalizeAtMs = Infinity;
     this.#sendAll();
   }
@@ -152,9 +193,9 @@ export class Election {
   }
 
   #isShared(votes: ReadonlyMap<Sid, ReceivedVote>, vote: ReceivedVote): boolean {
-    const sids: Sid[] = [];
-    for (const [sid, other] of votes) if (areSameVotes(other, vote)) sids.push(sid);
-    return this.#setup.quorums.every((quorum) => quorum.has(sids));
+    const sids = new Set<Sid>();
+    for (const [sid, other] of votes) if (areSameVotes(other, vote)) sids.add(sid);
+    return haveQuorum(this.#setup.quorums, sids);
   }
 
   // ------------------------------------------------------------------------------ a quorum that stands
@@ -188,6 +229,20 @@ export class Election {
 
   // ------------------------------------------------------------------------------ out
 
+  /** At once, for an election may wait for the refusal; one that accepts and ends every connection is dialled at a pace. */
+  #redial(nowMs: number): void {
+    const atMs = this.#dialledAtMs + REDIAL_MS;
+    if (this.#hasRedialled && nowMs < atMs) this.#redialAtMs = Math.min(this.#redialAtMs, atMs);
+    else this.#dial(nowMs);
+    this.#hasRedialled = true;
+  }
+
+  #dial(nowMs: number): void {
+    this.#dialledAtMs = nowMs;
+    this.#redialAtMs = Infinity;
+    this.#effects.push({ kind: "dial" });
+  }
+
   #sendAll(): void {
     for (const sid of this.#voters) if (sid !== this.#setup.sid) this.#send(sid);
   }
@@ -204,7 +259,7 @@ export class Election {
   }
 }
 
-/** What a server that is in a role answers to a notification (§6.4); undefined: nothing. */
+/** What a server that is in a role answers to a notification (§6.4); undefined: nothing, as to all that do not look. */
 export function answerInRole(
   own: {
     readonly state: ServerState;
@@ -217,7 +272,7 @@ export function answerInRole(
   isVoter: boolean,
   asked: Notification,
 ): Notification | undefined {
-  if (isVoter && asked.state !== ServerState.looking) return undefined;
+  if (asked.state !== ServerState.looking) return undefined;
   const { state, vote, config } = own;
   const electionEpoch = isVoter ? own.electionEpoch : own.logicalClock;
   return { state, vote, electionEpoch, version: 2, config };

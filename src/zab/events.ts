@@ -63,7 +63,10 @@ export type LeaderEvent =
   }
   | { readonly kind: "acceptedEpochStored" }
   | { readonly kind: "currentEpochStored" }
-  /** The sync of this link is written, NEWLEADER included; it holds all of the history through this zxid. */
+  /**
+   * The sync of this link is written, NEWLEADER included; it holds all of the history through this zxid. While it is being
+   * written the link has no limit of time here: the driver drops one that makes no progress.
+   */
   | { readonly kind: "synced"; readonly link: LinkId; readonly through: Zxid }
   /** The last ACK of a chunk, or one with counter 0 (NEWLEADER, UPTODATE) on its own. */
   | { readonly kind: "ack"; readonly link: LinkId; readonly zxid: Zxid }
@@ -103,12 +106,14 @@ export type LeaderDropReason =
   | "replaced" // the same server connected again
   | "initLimit" // discovery or sync took too long
   | "syncLimit" // silent, or a proposal unacknowledged for too long
-  | "epochFar"; // an epoch that no number can hold
+  | "tooOld" // speaks the protocol of 3.4
+  | "epochFar"; // an epoch that no number can hold, or beyond belief
 
 export type LeaderLeaveReason =
   | "noQuorumConnecting" // initLimit passed without a quorum of infos, epoch acks or NEWLEADER acks
   | "quorumLost"
   | "counterFull"
+  | "epochsUsedUp" // no number can hold the next one
   | "promisedElsewhere"; // a voter promised a higher epoch: only a new election lets it join
 
 // ------------------------------------------------------------------------------------------ learner
@@ -122,6 +127,8 @@ export type LearnerEvent =
   | { readonly kind: "trunc"; readonly zxid: Zxid }
   | { readonly kind: "truncated"; readonly lastZxid: Zxid }
   | { readonly kind: "snap"; readonly zxid: Zxid }
+  /** All of the stream is here: what is waited for from now on is our own disk. */
+  | { readonly kind: "snapshotReceived" }
   /** The received tree is swapped in and its snapshot is on the disk. */
   | { readonly kind: "snapshotStored"; readonly lastZxid: Zxid }
   /** PROPOSAL, or INFORM (`isCommitted`). Each is given, in order; the machine answers `append`. */
@@ -148,7 +155,10 @@ export type LearnerEffect =
   | { readonly kind: "sendAckEpoch"; readonly currentEpoch: number; readonly lastZxid: Zxid }
   /** Cut the log behind this zxid and load the tree anew; reading pauses until `truncated`. */
   | { readonly kind: "truncate"; readonly zxid: Zxid }
-  /** What follows on the connection is a snapshot; reading packets goes on after `snapshotStored`. */
+  /**
+   * What follows on the connection is a snapshot; reading packets goes on after `snapshotStored`. Each chunk of it is
+   * `heard`, and its end `snapshotReceived`.
+   */
   | { readonly kind: "receiveSnapshot"; readonly zxid: Zxid }
   /** Log the proposal just given. */
   | { readonly kind: "append" }

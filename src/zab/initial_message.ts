@@ -7,9 +7,10 @@
  */
 import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
 import { ProtocolError } from "../base/errors.ts";
+import { invariant } from "../base/invariant.ts";
 import { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
-import { bracketed } from "./membership.ts";
+import { bracketed, HOST } from "./membership.ts";
 import type { Sid } from "./vote.ts";
 
 export interface ElectionAddress {
@@ -27,9 +28,11 @@ const V1 = -65_536;
 const V2 = -65_535;
 const ADDRESS_BYTES_MAX = 2048;
 const HEAD_BYTES = 20;
+const ADDRESS = new RegExp(`^(${HOST}):(\\d{1,5})$`);
 const WILDCARDS = ["0.0.0.0", "::", "0:0:0:0:0:0:0:0"];
 
 export function writeInitialMessage({ sid, addresses }: InitialMessage): Uint8Array {
+  invariant(addresses.length > 0, "The initial message names an address", { sid });
   const text = addresses.map(({ host, port }) => `${bracketed(host)}:${port}`).join("|");
   const w = new Writer(HEAD_BYTES + text.length * 3);
   w.int64Number(addresses.length > 1 ? V2 : V1);
@@ -68,9 +71,11 @@ export function readInitialMessage(
 }
 
 function addressOf(text: string): ElectionAddress {
-  const [, host = "", port = ""] = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]]+):(\d{1,5})$/.exec(text) ?? [];
+  const [, host = "", port = ""] = ADDRESS.exec(text) ?? [];
   if (host === "" || Number(port) > 65_535) {
-    throw new ProtocolError(`Cannot use election address "${text.slice(0, 80)}": expected host:port`);
+    throw new ProtocolError(
+      `Cannot use election address "${text.slice(0, 80)}": expected host:port`,
+    );
   }
   return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }

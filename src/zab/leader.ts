@@ -13,7 +13,8 @@ import type {
   Step,
 } from "./events.ts";
 import { LearnerLink } from "./leader_link.ts";
-import type { Quorum } from "./quorum.ts";
+import { PROTOCOL_VERSION } from "./packets.ts";
+import { haveQuorum, type Quorum } from "./quorum.ts";
 import type { Sid } from "./vote.ts";
 
 export interface LeaderSetup {
@@ -40,8 +41,18 @@ type Phase =
   | "serving"
   | "left";
 
-/** A voter that promised a little more than our epoch is let in by a new election; one far beyond is not believed. */
+/**
+ * How far beyond ours the promise of an observer may raise the epoch, and that of a voter may end a leadership: whoever is
+ * farther off would use up the epochs.
+ */
 const EPOCH_LEAD_MAX = 1024;
+const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
+
+/** A voter and what it has on its disk, of this epoch. */
+interface Holder {
+  readonly sid: Sid;
+  acked: Zxid;
+}
 
 export class Leader {
   readonly #setup: LeaderSetup;
@@ -49,14 +60,19 @@ export class Leader {
   readonly #infos: Set<Sid>;
   readonly #epochAcks: Set<Sid>;
   readonly #newLeaderAcks: Set<Sid>;
+  readonly #own: Holder;
+  /** We and the links of voters, the farthest first once `#advance` has sorted them. */
+  readonly #holders: Holder[];
+  readonly #counted = new Set<Sid>();
   #phase: Phase = "connecting";
   #epoch: number;
   /** By when the phase must be over; Infinity while serving. */
   #phaseDeadlineMs = Infinity;
   #tickAtMs = Infinity;
   #halfTicks = 0;
+  /** The connected voters were no quorum at the last tick. */
+  #isAlone = false;
   #proposed: Zxid;
-  #durable: Zxid;
   #committed: Zxid;
   #effects: LeaderEffect[] = [];
 
@@ -66,7 +82,9 @@ export class Leader {
     this.#infos = new Set([setup.sid]);
     this.#epochAcks = new Set([setup.sid]);
     this.#newLeaderAcks = new Set([setup.sid]);
-    this.#proposed = this.#durable = this.#committed = setup.lastZxid;
+    this.#own = { sid: setup.sid, acked: setup.lastZxid };
+    this.#holders = [this.#own];
+    this.#proposed = this.#committed = setup.lastZxid;
   }
 
   /** Decided once LEADERINFO may leave. */
@@ -82,8 +100,8 @@ export class Leader {
 
   step(event: LeaderEvent, nowMs: number): Step<LeaderEffect> {
     if (this.#phase !== "left") this.#take(event, nowMs);
-    const effects = this.#effects;
-    this.#effects = [];
+    const effects = this.#effects.length === 0 ? NO_EFFECTS : this.#effects;
+    if (effects !== NO_EFFECTS) this.#effects = [];
     return { effects, wakeAtMs: this.#phase === "left" ? Infinity : this.#tickAtMs };
   }
 
@@ -92,13 +110,9 @@ export class Leader {
       case "ack":
         return this.#onAck(event.link, event.zxid, nowMs);
       case "proposed":
-        invariant(event.through >= this.#proposed, "Proposals ascend", { ...event });
-        this.#proposed = event.through;
-        return;
+        return this.#onProposed(event.through);
       case "durable":
-        if (event.stay !== this.#setup.stay) return;
-        this.#durable = event.through;
-        return this.#advance();
+        return event.stay === this.#setup.stay ? this.#onDurable(event.through) : undefined;
       case "heard":
         this.#links.get(event.link)?.heard(nowMs, this.#setup);
         return;
@@ -112,13 +126,16 @@ export class Leader {
   }
 
   #takeRare(
-    event: Exclude<LeaderEvent, { kind: "ack" | "proposed" | "durable" | "heard" | "wake" | "closed" }>,
+    event: Exclude<
+      LeaderEvent,
+      { kind: "ack" | "proposed" | "durable" | "heard" | "wake" | "closed" }
+    >,
     nowMs: number,
   ): void {
     switch (event.kind) {
       case "start":
         this.#phaseDeadlineMs = nowMs + this.#setup.initLimitMs;
-        this.#tickAtMs = nowMs + this.#setup.tickMs / 2;
+        this.#tickAtMs = nowMs + this.#halfTickMs();
         return this.#judgeInfos();
       case "learnerInfo":
         return this.#onInfo(event, nowMs);
@@ -127,12 +144,16 @@ export class Leader {
       case "acceptedEpochStored":
         if (this.#phase !== "storingAccepted") return;
         this.#enter("epochAcks", nowMs);
-        for (const [id, link] of this.#links) this.#inform(id, link, nowMs);
+        for (const [id, link] of this.#links) {
+          if (link.phase === "info") this.#inform(id, link, nowMs);
+        }
         return this.#judgeEpochAcks();
       case "currentEpochStored":
         if (this.#phase !== "storingCurrent") return;
         this.#enter("newLeaderAcks", nowMs);
-        for (const [id, link] of this.#links) this.#sync(id, link, nowMs);
+        for (const [id, link] of this.#links) {
+          if (link.phase === "acked") this.#sync(id, link, nowMs);
+        }
         return this.#judgeNewLeaderAcks(nowMs);
       case "synced":
         return this.#onSynced(event.link, event.through, nowMs);
@@ -149,7 +170,7 @@ export class Leader {
   }
 
   #isQuorum(sids: ReadonlySet<Sid>): boolean {
-    return this.#setup.quorums.every((quorum) => quorum.has(sids));
+    return haveQuorum(this.#setup.quorums, sids);
   }
 
   #isVoter(sid: Sid): boolean {
@@ -160,36 +181,48 @@ export class Leader {
 
   #onInfo(info: Extract<LeaderEvent, { kind: "learnerInfo" }>, nowMs: number): void {
     const { link: id, sid, isObserver, acceptedEpoch } = info;
-    if (this.#links.has(id)) return this.#drop(id, "wrongPacket");
-    for (const [other, link] of this.#links) if (link.sid === sid) this.#drop(other, "replaced");
     const isVoter = !isObserver && sid !== this.#setup.sid && this.#isVoter(sid);
-    this.#links.set(id, new LearnerLink(sid, isVoter, nowMs + this.#setup.initLimitMs));
-    if (acceptedEpoch >= EPOCH_MAX || acceptedEpoch < -1) return this.#drop(id, "epochFar");
+    const isFar = isVoter && this.#isDecided && acceptedEpoch > this.#epoch + EPOCH_LEAD_MAX;
+    if (this.#links.has(id)) return this.#drop(id, "wrongPacket");
+    if (info.protocolVersion < PROTOCOL_VERSION) return this.#drop(id, "tooOld");
+    if (isFar || acceptedEpoch >= EPOCH_MAX || acceptedEpoch < -1) {
+      return this.#drop(id, "epochFar");
+    }
     if (info.configVersion > this.#setup.configVersion) return this.#drop(id, "configAhead");
-    const link = this.#links.get(id) as LearnerLink;
-    if (this.#phase === "connecting") {
-      if (!isVoter) return;
-      this.#infos.add(sid);
+    for (const [other, link] of this.#links) if (link.sid === sid) this.#drop(other, "replaced");
+    const link = new LearnerLink(sid, isVoter);
+    this.#links.set(id, link);
+    if (isVoter) this.#holders.push(link);
+    if (!this.#isDecided) this.#countInfo(link, acceptedEpoch);
+    // It promised its votes to a higher epoch, of a leadership that came to nothing, and can join us no more.
+    else if (isVoter && acceptedEpoch > this.#epoch) this.#leave("promisedElsewhere");
+    else if (this.#phase !== "storingAccepted") this.#inform(id, link, nowMs);
+  }
+
+  /** The epoch is above every promise that we were told in time (observers' too, else they could not follow). */
+  #countInfo({ sid, isVoter }: LearnerLink, acceptedEpoch: number): void {
+    if (isVoter || acceptedEpoch <= this.#setup.acceptedEpoch + EPOCH_LEAD_MAX) {
       this.#epoch = Math.max(this.#epoch, acceptedEpoch + 1);
-      return this.#judgeInfos();
     }
-    if (isVoter && acceptedEpoch > this.#epoch) {
-      if (acceptedEpoch > this.#epoch + EPOCH_LEAD_MAX) return this.#drop(id, "epochFar");
-      return this.#leave("promisedElsewhere");
-    }
-    if (this.#phase !== "storingAccepted") this.#inform(id, link, nowMs);
+    if (!isVoter) return;
+    this.#infos.add(sid);
+    this.#judgeInfos();
+  }
+
+  get #isDecided(): boolean {
+    return this.#phase !== "connecting";
   }
 
   #judgeInfos(): void {
     if (!this.#isQuorum(this.#infos)) return;
-    if (this.#epoch >= EPOCH_MAX) return this.#leave("noQuorumConnecting");
+    if (this.#epoch >= EPOCH_MAX) return this.#leave("epochsUsedUp");
     this.#phase = "storingAccepted";
     this.#phaseDeadlineMs = Infinity;
     this.#effects.push({ kind: "storeAcceptedEpoch", epoch: this.#epoch });
   }
 
   #inform(id: LinkId, link: LearnerLink, nowMs: number): void {
-    link.move("info", "informed", nowMs, this.#setup);
+    link.move("informed", nowMs, this.#setup);
     this.#effects.push({ kind: "sendLeaderInfo", link: id, epoch: this.#epoch });
   }
 
@@ -205,7 +238,7 @@ export class Leader {
       if (link.isVoter && lastZxid !== ZXID_NONE) this.#epochAcks.add(link.sid);
     }
     link.lastZxid = lastZxid;
-    link.move("informed", "acked", nowMs, this.#setup);
+    link.move("acked", nowMs, this.#setup);
     if (this.#phase === "epochAcks") return this.#judgeEpochAcks();
     if (this.#phase === "newLeaderAcks" || this.#phase === "serving") this.#sync(id, link, nowMs);
   }
@@ -220,22 +253,24 @@ export class Leader {
   // ------------------------------------------------------------------------------ synchronization
 
   #sync(id: LinkId, link: LearnerLink, nowMs: number): void {
-    if (link.phase !== "acked") return;
-    link.move("acked", "syncing", nowMs, this.#setup);
+    link.move("syncing", nowMs, this.#setup);
     this.#effects.push({ kind: "sync", link: id, lastZxid: link.lastZxid, epoch: this.#epoch });
   }
 
   #onSynced(id: LinkId, through: Zxid, nowMs: number): void {
     const link = this.#links.get(id);
     if (link === undefined) return;
+    invariant(link.phase === "syncing", "A link is synced once", { id, phase: link.phase });
     link.syncedThrough = through;
-    link.move("syncing", "offered", nowMs, this.#setup);
+    link.move("offered", nowMs, this.#setup);
+    if (link.isTakenEarly) this.#onNewLeaderAck(id, link, zxidOf(this.#epoch, 0), nowMs);
   }
 
   #judgeNewLeaderAcks(nowMs: number): void {
     if (!this.#isQuorum(this.#newLeaderAcks)) return;
     this.#phase = "serving";
     this.#phaseDeadlineMs = Infinity;
+    this.#committed = zxidOf(this.#epoch, 0);
     this.#effects.push({ kind: "serve", epoch: this.#epoch });
     for (const [id, link] of this.#links) {
       if (link.phase === "taken") this.#goLive(id, link, nowMs);
@@ -243,11 +278,24 @@ export class Leader {
   }
 
   #goLive(id: LinkId, link: LearnerLink, nowMs: number): void {
-    link.move("taken", "live", nowMs, this.#setup);
+    link.move("live", nowMs, this.#setup);
     this.#effects.push({ kind: "goLive", link: id });
   }
 
   // ------------------------------------------------------------------------------ broadcast
+
+  #onProposed(through: Zxid): void {
+    const before = this.#proposed;
+    invariant(through >= before, "Proposals ascend", { through, before });
+    this.#proposed = through;
+    if (this.#own.acked > before) this.#advance(); // durable was told first
+  }
+
+  #onDurable(through: Zxid): void {
+    if (through <= this.#own.acked) return;
+    this.#own.acked = through;
+    this.#advance();
+  }
 
   #onAck(id: LinkId, zxid: Zxid, nowMs: number): void {
     const link = this.#links.get(id);
@@ -262,11 +310,11 @@ export class Leader {
   }
 
   #onNewLeaderAck(id: LinkId, link: LearnerLink, zxid: Zxid, nowMs: number): void {
-    if (epochOf(zxid) !== this.#epoch) return this.#drop(id, "wrongPacket");
-    if (link.phase === "taken" || link.phase === "live") return; // of UPTODATE
-    if (link.phase !== "offered") return this.#drop(id, "wrongPacket");
-    link.move("offered", "taken", nowMs, this.#setup);
-    // Committed all of it, so this decides nothing; it ends the wait for acks that will not come.
+    if (epochOf(zxid) !== this.#epoch || !link.mayAck) return this.#drop(id, "wrongPacket");
+    if (link.phase === "syncing") link.isTakenEarly = true;
+    if (link.phase !== "offered") return; // also that of UPTODATE
+    link.move("taken", nowMs, this.#setup);
+    // All of the sync was committed, so this decides nothing; it ends the wait for acks that will not come.
     if (link.syncedThrough > link.acked) link.acked = link.syncedThrough;
     if (this.#phase === "serving") return this.#goLive(id, link, nowMs);
     if (this.#phase !== "newLeaderAcks" || !link.isVoter) return;
@@ -277,43 +325,46 @@ export class Leader {
   /** The largest zxid that a quorum holds is committed, and all before it. */
   #advance(): void {
     if (this.#phase !== "serving") return;
-    const floor = Math.max(this.#committed, zxidOf(this.#epoch, 0));
-    const held: [acked: Zxid, sid: Sid][] = [];
-    if (this.#durable > floor) held.push([this.#durable, this.#setup.sid]);
-    for (const link of this.#links.values()) {
-      if (link.acked > floor) held.push([link.acked, link.sid]);
-    }
-    held.sort((a, b) => b[0] - a[0]);
-    const sids = new Set<Sid>();
-    for (const [acked, sid] of held) {
-      sids.add(sid);
-      if (!this.#isQuorum(sids)) continue;
-      this.#committed = Math.min(acked, this.#proposed) as Zxid;
-      this.#effects.push({ kind: "commit", through: this.#committed });
+    const holders = this.#holders, counted = this.#counted;
+    sortByAcked(holders);
+    counted.clear();
+    for (const { sid, acked } of holders) {
+      if (acked <= this.#committed) return;
+      counted.add(sid);
+      if (!this.#isQuorum(counted)) continue;
+      const through = Math.min(acked, this.#proposed) as Zxid;
+      if (through <= this.#committed) return;
+      this.#committed = through;
+      this.#effects.push({ kind: "commit", through });
       return;
     }
   }
 
   // ------------------------------------------------------------------------------ time and ends
 
+  #halfTickMs(): number {
+    return Math.max(1, Math.floor(this.#setup.tickMs / 2));
+  }
+
   #onWake(nowMs: number): void {
     if (nowMs < this.#tickAtMs) return;
-    this.#tickAtMs = nowMs + this.#setup.tickMs / 2;
+    this.#tickAtMs = nowMs + this.#halfTickMs();
     if (nowMs >= this.#phaseDeadlineMs) return this.#leave("noQuorumConnecting");
-    for (const [id, link] of [...this.#links]) {
+    for (const [id, link] of this.#links) {
       const reason = link.problem(nowMs, this.#setup, this.#proposed);
       if (reason !== undefined) this.#drop(id, reason);
-      else if (link.mayAck) this.#effects.push({ kind: "ping", link: id });
+      else if (link.isPinged) this.#effects.push({ kind: "ping", link: id });
     }
     if (this.#phase === "serving" && ++this.#halfTicks % 2 === 0) this.#demandQuorum();
   }
 
+  /** A voter that is being synced counts: its link has limits of its own. One that comes back within a tick was not missed. */
   #demandQuorum(): void {
-    const synced = new Set([this.#setup.sid]);
-    for (const link of this.#links.values()) {
-      if (link.isVoter && (link.phase === "live" || link.phase === "taken")) synced.add(link.sid);
-    }
-    if (!this.#isQuorum(synced)) this.#leave("quorumLost");
+    this.#counted.clear();
+    for (const { sid } of this.#holders) this.#counted.add(sid);
+    const wasAlone = this.#isAlone;
+    this.#isAlone = !this.#isQuorum(this.#counted);
+    if (wasAlone && this.#isAlone) this.#leave("quorumLost");
   }
 
   /** What it acknowledged on this connection is forgotten with it (§14, hole). */
@@ -321,8 +372,10 @@ export class Leader {
     const link = this.#links.get(id);
     if (link === undefined) return;
     this.#links.delete(id);
+    if (!link.isVoter) return;
+    this.#holders.splice(this.#holders.indexOf(link), 1);
     if (this.#phase === "connecting") this.#infos.delete(link.sid);
-    // Its promise stands, its offer does not: it may come back with another history.
+    // Its promise of the epoch stands, its ack of NEWLEADER does not: it may come back with another history.
     if (this.#phase === "newLeaderAcks") this.#newLeaderAcks.delete(link.sid);
   }
 
@@ -334,5 +387,17 @@ export class Leader {
   #leave(reason: LeaderLeaveReason): void {
     this.#phase = "left";
     this.#effects.push({ kind: "leave", reason });
+  }
+}
+
+/** The farthest first; they are nearly in order, and few. */
+function sortByAcked(holders: Holder[]): void {
+  for (let i = 1; i < holders.length; i++) {
+    const holder = holders[i] as Holder;
+    let at = i;
+    for (; at > 0 && (holders[at - 1] as Holder).acked < holder.acked; at--) {
+      holders[at] = holders[at - 1] as Holder;
+    }
+    holders[at] = holder;
   }
 }

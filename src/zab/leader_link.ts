@@ -1,6 +1,5 @@
 /** What the leader knows of one learner's connection. */
-import type { Zxid } from "../base/zxid.ts";
-import { ZXID_NONE, ZXID_ZERO } from "../base/zxid.ts";
+import { type Zxid, ZXID_NONE, ZXID_ZERO } from "../base/zxid.ts";
 import type { LeaderDropReason } from "./events.ts";
 import type { Sid } from "./vote.ts";
 
@@ -10,7 +9,7 @@ export type LinkPhase =
   | "acked" // ACKEPOCH came: waits for the sync
   | "syncing" // the driver sends
   | "offered" // NEWLEADER is sent
-  | "taken" // NEWLEADER is acked
+  | "taken" // NEWLEADER is acked: waits for a quorum
   | "live";
 
 interface Limits {
@@ -23,36 +22,43 @@ export class LearnerLink {
   readonly isVoter: boolean;
   phase: LinkPhase = "info";
   lastZxid: Zxid = ZXID_NONE;
-  /** Largest zxid of this epoch acknowledged on this connection, and all before it. */
+  /** Largest zxid of this epoch acknowledged on this connection: it has all before it, too. */
   acked: Zxid = ZXID_ZERO;
   /** The sync held everything through this. */
   syncedThrough: Zxid = ZXID_ZERO;
-  #deadlineMs: number;
+  /** Its ack of NEWLEADER came before we were told that NEWLEADER is written. */
+  isTakenEarly = false;
+  /** Infinity: it waits for us. */
+  #deadlineMs = Infinity;
   /** One proposal at a time is watched for its ack. */
   #tracked: Zxid = ZXID_ZERO;
   #trackedSinceMs = 0;
 
-  constructor(sid: Sid, isVoter: boolean, deadlineMs: number) {
+  constructor(sid: Sid, isVoter: boolean) {
     this.sid = sid;
     this.isVoter = isVoter;
-    this.#deadlineMs = deadlineMs;
   }
 
-  /** From NEWLEADER on it is pinged, and may ack. */
-  get mayAck(): boolean {
+  /** From NEWLEADER on. */
+  get isPinged(): boolean {
     return this.phase === "offered" || this.phase === "taken" || this.phase === "live";
   }
 
-  move(from: LinkPhase, to: LinkPhase, nowMs: number, limits: Limits): void {
-    if (this.phase !== from) return;
+  /** Packets of the sync may have reached it before `synced` reaches us. */
+  get mayAck(): boolean {
+    return this.isPinged || this.phase === "syncing";
+  }
+
+  move(to: LinkPhase, nowMs: number, limits: Limits): void {
     this.phase = to;
     this.heard(nowMs, limits);
   }
 
   heard(nowMs: number, { initLimitMs, syncLimitMs }: Limits): void {
-    const isWaitingForUs = this.phase === "acked" || this.phase === "syncing";
-    if (this.phase === "live" || this.phase === "taken") this.#deadlineMs = nowMs + syncLimitMs;
-    else this.#deadlineMs = isWaitingForUs ? Infinity : nowMs + initLimitMs;
+    if (this.phase === "live") this.#deadlineMs = nowMs + syncLimitMs;
+    else if (this.phase === "informed" || this.phase === "offered") {
+      this.#deadlineMs = nowMs + initLimitMs;
+    } else this.#deadlineMs = Infinity;
   }
 
   /** Why it is to be dropped at this tick. */
@@ -60,7 +66,7 @@ export class LearnerLink {
     const isLive = this.phase === "live";
     if (nowMs >= this.#deadlineMs) return isLive ? "syncLimit" : "initLimit";
     if (!isLive || !this.isVoter) return undefined;
-    if (this.#tracked !== ZXID_ZERO && this.acked < this.#tracked) {
+    if (this.acked < this.#tracked) {
       return nowMs - this.#trackedSinceMs >= syncLimitMs ? "syncLimit" : undefined;
     }
     this.#tracked = proposed > this.acked ? proposed : ZXID_ZERO;

@@ -4,7 +4,7 @@
  * before NEWLEADER.
  */
 import { unreachable } from "../base/invariant.ts";
-import { counterOf, EPOCH_MAX, epochOf, type Zxid, ZXID_MAX } from "../base/zxid.ts";
+import { EPOCH_MAX, epochOf, type Zxid, ZXID_MAX } from "../base/zxid.ts";
 import type { LearnerEffect, LearnerEvent, LearnerLeaveReason, Step } from "./events.ts";
 
 export interface LearnerSetup {
@@ -32,6 +32,9 @@ type Phase =
   | "serving"
   | "left";
 
+const NO_EFFECTS: readonly LearnerEffect[] = Object.freeze([]);
+const APPEND: LearnerEffect = Object.freeze({ kind: "append" });
+
 export class Learner {
   readonly #setup: LearnerSetup;
   #phase: Phase = "dialling";
@@ -41,14 +44,20 @@ export class Learner {
   #committed: Zxid;
   /** Invariant: no ACK was sent for what is above. */
   #acked: Zxid;
+  /** What came before NEWLEADER: durable before it is acked. */
+  #settleThrough: Zxid;
   #truncateTo: Zxid;
   #deadlineMs = Infinity;
   #effects: LearnerEffect[] = [];
 
   constructor(setup: LearnerSetup) {
     this.#setup = setup;
-    this.#lastLogged = this.#durable = this.#committed = this.#acked = setup.lastZxid;
-    this.#truncateTo = setup.lastZxid;
+    this.#lastLogged =
+      this.#durable =
+      this.#committed =
+      this.#acked =
+        setup.lastZxid;
+    this.#truncateTo = this.#settleThrough = setup.lastZxid;
   }
 
   get isServing(): boolean {
@@ -57,8 +66,8 @@ export class Learner {
 
   step(event: LearnerEvent, nowMs: number): Step<LearnerEffect> {
     if (this.#phase !== "left") this.#take(event, nowMs);
-    const effects = this.#effects;
-    this.#effects = [];
+    const effects = this.#effects.length === 0 ? NO_EFFECTS : this.#effects;
+    if (effects !== NO_EFFECTS) this.#effects = [];
     return { effects, wakeAtMs: this.#phase === "left" ? Infinity : this.#deadlineMs };
   }
 
@@ -77,8 +86,8 @@ export class Learner {
       case "heard":
         return this.#heard(nowMs);
       case "wake":
-        if (nowMs >= this.#deadlineMs) this.#leave("leaderSilent");
-        return;
+        if (nowMs < this.#deadlineMs) return;
+        return this.#leave(this.#phase === "dialling" ? "cannotConnect" : "leaderSilent");
       case "closed":
         return this.#leave(this.#phase === "dialling" ? "cannotConnect" : "closed");
       case "wrongPacket":
@@ -89,11 +98,25 @@ export class Learner {
   }
 
   #takeRare(
-    event: Exclude<LearnerEvent, { kind: "proposal" | "commit" | "durable" | "ping" | "heard" | "wake" | "closed" | "wrongPacket" }>,
+    event: Exclude<
+      LearnerEvent,
+      {
+        kind:
+          | "proposal"
+          | "commit"
+          | "durable"
+          | "ping"
+          | "heard"
+          | "wake"
+          | "closed"
+          | "wrongPacket";
+      }
+    >,
     nowMs: number,
   ): void {
     switch (event.kind) {
       case "start":
+        this.#deadlineMs = nowMs + this.#setup.initLimitMs;
         this.#effects.push({ kind: "dial" });
         return;
       case "connected":
@@ -121,6 +144,9 @@ export class Learner {
       case "snap":
         if (!this.#move("choice", "receiving", nowMs)) return;
         this.#effects.push({ kind: "receiveSnapshot", zxid: event.zxid });
+        return;
+      case "snapshotReceived":
+        if (this.#phase === "receiving") this.#deadlineMs = Infinity;
         return;
       case "snapshotStored":
         if (this.#move("receiving", "syncing", nowMs)) this.#settleAt(event.lastZxid);
@@ -194,7 +220,11 @@ export class Learner {
 
   /** The log ends here, and all of it is committed, applied and durable. */
   #settleAt(lastZxid: Zxid): void {
-    this.#lastLogged = this.#durable = this.#committed = this.#acked = lastZxid;
+    this.#lastLogged =
+      this.#durable =
+      this.#committed =
+      this.#acked =
+        lastZxid;
   }
 
   // ------------------------------------------------------------------------------ txns
@@ -218,7 +248,7 @@ export class Learner {
       return this.#leave("gap");
     }
     this.#lastLogged = zxid;
-    this.#effects.push({ kind: "append" });
+    this.#effects.push(APPEND);
     if (isCommitted) this.#commit(zxid);
   }
 
@@ -254,12 +284,13 @@ export class Learner {
     if (!this.#move("syncing", "settling", nowMs)) return;
     // Bare proposals alone are acked one by one; the rest goes with NEWLEADER.
     this.#acked = this.#committed;
+    this.#settleThrough = this.#lastLogged;
     this.#storeCurrent();
   }
 
   /** As soon as everything received so far is durable. */
   #storeCurrent(): void {
-    if (this.#durable < this.#lastLogged) return;
+    if (this.#durable < this.#settleThrough) return;
     this.#phase = "storingCurrent";
     this.#effects.push({ kind: "storeCurrentEpoch", epoch: this.#epoch });
   }
@@ -276,9 +307,4 @@ export class Learner {
     this.#phase = "left";
     this.#effects.push({ kind: "leave", reason });
   }
-}
-
-/** Whether an ACK's zxid is the one of NEWLEADER and UPTODATE. */
-export function isEpochAck(zxid: Zxid): boolean {
-  return counterOf(zxid) === 0;
 }

@@ -31,7 +31,8 @@ export interface Membership {
 
 export const MEMBER_FORM =
   "host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]";
-const HOST = "(?:\\[[0-9a-fA-F:.%]+\\]|[^:;|\\[\\]\\s]+)";
+/** A name, an address, or one of IPv6 in brackets, with its zone. */
+export const HOST = "(?:\\[[0-9a-fA-F:.]+(?:%[\\w.-]+)?\\]|[^:;|\\[\\]\\s]+)";
 const ADDRESS = `${HOST}:\\d{1,5}:\\d{1,5}(?::(?:participant|observer))?`;
 const LINE = new RegExp(`^(${ADDRESS}(?:\\|${ADDRESS})*)(?:;(?:(${HOST}):)?(\\d{1,5}))?$`, "i");
 const ONE = new RegExp(`^(${HOST}):(\\d{1,5}):(\\d{1,5})(?::(participant|observer))?$`, "i");
@@ -80,11 +81,12 @@ export function membershipOf(
   groups: ReadonlyMap<number, readonly Sid[]> = new Map<number, readonly Sid[]>(),
   weights: ReadonlyMap<Sid, number> = new Map<Sid, number>(),
 ): Membership {
-  const voters = members.filter(({ role }) => role === "participant").map(({ sid }) => sid);
+  const bySid = new Map(members.map((member) => [member.sid, member]));
+  const voters = [...bySid.values()].filter(({ role }) => role === "participant")
+    .map(({ sid }) => sid);
   if (voters.length === 0) {
     throw new UsageError("Cannot form an ensemble: no server.N is a participant");
   }
-  const bySid = new Map(members.map((member) => [member.sid, member]));
   if (groups.size === 0 && weights.size === 0) {
     return {
       version,
@@ -97,7 +99,9 @@ export function membershipOf(
   const groupOf = new Map<Sid, number>();
   for (const [group, sids] of groups) {
     for (const sid of sids) {
-      if (groupOf.has(sid)) throw new UsageError(`Cannot use group.${group}: server ${sid} is in two`);
+      if (groupOf.has(sid)) {
+        throw new UsageError(`Cannot use group.${group}: server ${sid} is in two`);
+      }
       groupOf.set(sid, group);
     }
   }
@@ -153,7 +157,9 @@ export function parseMembership(text: string): Membership {
     } else if (kind === "weight" && /^\d{1,9}$/.test(value)) {
       weights.set(Number(id) as Sid, Number(value));
     } else if (key === "version" && /^[0-9a-fA-F]{1,16}$/.test(value)) version = versionOf(value);
-    else throw new ProtocolError(`Cannot read the ensemble's configuration: "${line.slice(0, 80)}"`);
+    else {throw new ProtocolError(
+        `Cannot read the ensemble's configuration: "${line.slice(0, 80)}"`,
+      );}
   }
   try {
     return membershipOf(members, version, groups, weights);
@@ -165,7 +171,8 @@ export function parseMembership(text: string): Membership {
 
 function memberOf(sid: Sid, value: string): Member {
   // HEAD appends a secure client address, which is of no use to us.
-  const member = parseMember(sid, value.split(";").slice(0, 2).join(";").replaceAll("\\:", ":"));
+  const [servers = "", client = ""] = value.replaceAll("\\:", ":").split(";");
+  const member = parseMember(sid, client === "" ? servers : `${servers};${client}`);
   if (typeof member !== "string") return member;
   throw new ProtocolError(`Cannot read server.${sid} "${value.slice(0, 80)}": expected ${member}`);
 }

@@ -4,7 +4,7 @@
  *     state:int leader:long zxid:long electionEpoch:long peerEpoch:long version:int(2) n:int config[n]
  */
 import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
-import type { Zxid } from "../base/zxid.ts";
+import { invariant } from "../base/invariant.ts";
 import { epochOf } from "../base/zxid.ts";
 import { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
@@ -25,7 +25,10 @@ const V0_BYTES = 40;
 const V2_HEAD_BYTES = 44;
 const VERSION = 2;
 
-export function writeNotification({ state, vote, electionEpoch, config }: Notification): Uint8Array {
+/** `config` must be there: Apache's receiver dies of a text that names no voter (§6.2). */
+export function writeNotification(notification: Notification): Uint8Array {
+  const { state, vote, electionEpoch, config } = notification;
+  invariant(config !== undefined && config !== "", "A notification carries the configuration");
   const w = new Writer(V2_HEAD_BYTES + 512);
   w.int32(state);
   writeLong(w, vote.leader);
@@ -33,7 +36,7 @@ export function writeNotification({ state, vote, electionEpoch, config }: Notifi
   writeLong(w, electionEpoch);
   writeLong(w, vote.peerEpoch);
   w.int32(VERSION);
-  w.buffer(utf8Encode(config ?? ""));
+  w.buffer(utf8Encode(config));
   return w.written();
 }
 
@@ -51,7 +54,7 @@ export function readNotification(bytes: Uint8Array): Notification | undefined {
   const state = r.int32();
   if (!isState(state)) return undefined;
   const leader = r.int64Number() as Sid;
-  const zxid: Zxid = r.zxid();
+  const zxid = r.zxid();
   const electionEpoch = r.int64Number();
   if (length === ANCIENT_BYTES) {
     const vote = { leader, zxid, peerEpoch: epochOf(zxid) };

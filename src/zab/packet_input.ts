@@ -1,16 +1,15 @@
 /**
  * Cuts the learner channel's stream into packets. A packet that lies whole in a chunk is handed on where it is; only one
- * that is torn is copied. Every length is bounded before anything is kept.
+ * that is torn is copied. Every length is bounded before bytes are kept for it, and memory grows with the bytes that came.
  */
 import { ProtocolError } from "../base/errors.ts";
-import type { Zxid } from "../base/zxid.ts";
-import { zxidFromHalves } from "../base/zxid.ts";
+import { type Zxid, zxidFromHalves } from "../base/zxid.ts";
 import { PACKET_BYTES_MIN, PACKET_HEAD_BYTES } from "./packets.ts";
 
 export interface PacketSink {
   /**
    * Data lies in `bytes[start, end)` (`isNull`: there is none), authinfo in `bytes[end, after)`: valid during the call.
-   * @returns false to stop: the rest of the stream is then taken by {@link PacketInput.takeRest} or resumed
+   * @returns false to stop: what follows waits for {@link PacketInput.resume} or {@link PacketInput.takeRest}
    */
   onPacket(
     type: number,
@@ -24,17 +23,27 @@ export interface PacketSink {
 }
 
 const NOTHING = new Uint8Array(0);
-const NEEDS_MORE = -1;
+const AUTH_COUNT_BYTES = 4;
+/** Ids of one client, all together: scheme and id of each are bounded with them. */
 const AUTH_BYTES_MAX = 1024 * 1024;
+/** The copy of a torn packet is kept for the next one up to here. */
+const TORN_KEPT_BYTES = 64 * 1024;
 
 export class PacketInput {
   readonly #sink: PacketSink;
   readonly #dataBytesMax: number;
-  /** A torn packet, or what was not taken yet. */
-  #carry: Uint8Array = NOTHING;
-  #carryEnd = 0;
   #isStopped = false;
+  /** The beginning of a packet whose end has not come. Invariant: #tornBytes < #needed. */
+  #torn: Uint8Array = NOTHING;
+  #tornBytes = 0;
+  /** Of the packet looked at last: bytes without which it cannot be whole. */
   #needed = PACKET_BYTES_MIN;
+  /** Where its next id begins, and how many are left; 0: not there yet. */
+  #authAt = 0;
+  #authLeft = 0;
+  /** What came while stopped. */
+  #held: Uint8Array = NOTHING;
+  #heldBytes = 0;
 
   /** @param dataBytesMax jute.maxbuffer and its extra */
   constructor(sink: PacketSink, dataBytesMax: number) {
@@ -48,105 +57,150 @@ export class PacketInput {
 
   /** @throws {ProtocolError} a length that no packet has, or whatever the sink throws */
   feed(chunk: Uint8Array): void {
-    if (this.#carryEnd === 0 && !this.#isStopped) {
-      const at = this.#cut(chunk, 0, chunk.length);
-      if (at < chunk.length) this.#keep(chunk, at);
-      return;
-    }
-    this.#keep(chunk, 0);
-    if (!this.#isStopped) this.#cutCarry();
+    if (this.#isStopped) this.#hold(chunk, 0);
+    else this.#run(chunk, chunk.length);
   }
 
-  /** Goes on after a stop. */
+  /** Goes on after a stop, with what came meanwhile. */
   resume(): void {
     if (!this.#isStopped) return;
     this.#isStopped = false;
-    this.#cutCarry();
+    const bytes = this.#held, count = this.#heldBytes;
+    this.#held = NOTHING;
+    this.#heldBytes = 0;
+    this.#run(bytes, count);
   }
 
-  /** While stopped: everything behind the last packet, which is then the caller's; `giveBack` what it does not need. */
+  /**
+   * While stopped: all that came behind the last packet; it is the caller's. Not from within `onPacket`: the rest of its
+   * chunk is put by when it returns.
+   */
   takeRest(): Uint8Array {
-    const rest = this.#carry.slice(0, this.#carryEnd);
-    this.#carry = NOTHING;
-    this.#carryEnd = 0;
+    const rest = this.#held.subarray(0, this.#heldBytes);
+    this.#held = NOTHING;
+    this.#heldBytes = 0;
     return rest;
   }
 
-  /** Bytes that come before any that follow. */
+  /** While stopped: bytes that `takeRest` gave and that turned out to be packets. */
   giveBack(bytes: Uint8Array): void {
     const behind = this.takeRest();
-    this.#keep(bytes, 0);
-    this.#keep(behind, 0);
+    this.#hold(bytes, 0);
+    this.#hold(behind, 0);
   }
 
-  #cutCarry(): void {
-    if (this.#carryEnd < this.#needed) return;
-    const bytes = this.#carry, end = this.#carryEnd;
-    this.#carry = NOTHING;
-    this.#carryEnd = 0;
-    const at = this.#cut(bytes, 0, end);
-    if (at < end) this.#keep(bytes.subarray(0, end), at);
+  #run(bytes: Uint8Array, end: number): void {
+    let at = this.#tornBytes > 0 ? this.#completeTorn(bytes, end) : 0;
+    while (at < end) {
+      if (this.#isStopped) return this.#hold(bytes.subarray(0, end), at);
+      const length = this.#whole(bytes, at, end);
+      if (length === 0) return this.#tear(bytes, at, end);
+      this.#hand(bytes, at, length);
+      at += length;
+    }
   }
 
-  /** @returns where the rest begins */
-  #cut(bytes: Uint8Array, start: number, end: number): number {
-    let at = start;
-    while (!this.#isStopped && end - at >= PACKET_BYTES_MIN) {
-      const length = int32At(bytes, at + 12);
-      if (length < -1 || length > this.#dataBytesMax) {
+  /** @returns where the next packet begins; `end` when the torn one is still not whole */
+  #completeTorn(bytes: Uint8Array, end: number): number {
+    let at = 0;
+    for (;;) {
+      const count = Math.min(this.#needed - this.#tornBytes, end - at);
+      this.#append(bytes, at, count);
+      at += count;
+      if (this.#tornBytes < this.#needed) return end;
+      const length = this.#whole(this.#torn, 0, this.#tornBytes);
+      if (length === 0) continue;
+      const packet = this.#torn;
+      this.#tornBytes = 0;
+      this.#torn = NOTHING;
+      this.#hand(packet, 0, length);
+      if (packet.length <= TORN_KEPT_BYTES) this.#torn = packet;
+      return at;
+    }
+  }
+
+  #tear(bytes: Uint8Array, at: number, end: number): void {
+    this.#append(bytes, at, end - at);
+  }
+
+  #append(bytes: Uint8Array, from: number, count: number): void {
+    const size = this.#tornBytes + count;
+    this.#torn = roomIn(this.#torn, this.#tornBytes, size);
+    this.#torn.set(bytes.subarray(from, from + count), this.#tornBytes);
+    this.#tornBytes = size;
+  }
+
+  #hold(bytes: Uint8Array, from: number): void {
+    const size = this.#heldBytes + bytes.length - from;
+    this.#held = roomIn(this.#held, this.#heldBytes, size);
+    this.#held.set(bytes.subarray(from), this.#heldBytes);
+    this.#heldBytes = size;
+  }
+
+  #hand(bytes: Uint8Array, at: number, length: number): void {
+    const dataLength = int32At(bytes, at + 12);
+    const start = at + PACKET_HEAD_BYTES, end = start + Math.max(dataLength, 0);
+    const zxid = zxidFromHalves(int32At(bytes, at + 4), int32At(bytes, at + 8));
+    const type = int32At(bytes, at);
+    if (!this.#sink.onPacket(type, zxid, bytes, start, end, at + length, dataLength < 0)) {
+      this.#isStopped = true;
+    }
+  }
+
+  /** @returns length of the packet that begins at `at`; 0: it is not whole, and needs `#needed` bytes at least */
+  #whole(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#authLeft > 0) return this.#wholeAuth(bytes, at, end);
+    if (end - at < PACKET_BYTES_MIN) return this.#needs(PACKET_BYTES_MIN);
+    const dataLength = int32At(bytes, at + 12);
+    if (dataLength > this.#dataBytesMax || dataLength < -1) {
+      throw new ProtocolError(
+        `Cannot take a packet with ${dataLength} bytes of data, allowed 0 to ${this.#dataBytesMax}`,
+      );
+    }
+    const length = PACKET_BYTES_MIN + (dataLength > 0 ? dataLength : 0);
+    if (end - at < length) return this.#needs(length);
+    const ids = int32At(bytes, at + length - AUTH_COUNT_BYTES);
+    if (ids <= 0) {
+      this.#needed = PACKET_BYTES_MIN;
+      return length;
+    }
+    this.#authAt = length;
+    this.#authLeft = ids * 2;
+    return this.#wholeAuth(bytes, at, end);
+  }
+
+  /** Scheme and id of each: a torn list goes on where it stopped. */
+  #wholeAuth(bytes: Uint8Array, at: number, end: number): number {
+    const authStart = PACKET_BYTES_MIN + Math.max(int32At(bytes, at + 12), 0);
+    while (this.#authLeft > 0) {
+      if (end - at < this.#authAt + 4) return this.#needs(this.#authAt + 4);
+      const length = int32At(bytes, at + this.#authAt);
+      const after = this.#authAt + 4 + Math.max(length, 0);
+      if (length < -1 || after - authStart > AUTH_BYTES_MAX) {
         throw new ProtocolError(
-          `Cannot take a packet with ${length} bytes of data, allowed 0 to ${this.#dataBytesMax}`,
+          `Cannot take a packet with an id of ${length} bytes, allowed ${AUTH_BYTES_MAX} together`,
         );
       }
-      const dataStart = at + PACKET_HEAD_BYTES;
-      const dataEnd = dataStart + Math.max(length, 0);
-      const after = dataEnd + 4 > end ? NEEDS_MORE : this.#authEnd(bytes, dataEnd, end);
-      if (after === NEEDS_MORE) {
-        this.#needed = Math.max(this.#needed, dataEnd + 4 - at, end - at + 1);
-        return at;
-      }
-      this.#needed = PACKET_BYTES_MIN;
-      const zxid = zxidFromHalves(int32At(bytes, at + 4), int32At(bytes, at + 8));
-      const type = int32At(bytes, at);
-      at = after;
-      if (!this.#sink.onPacket(type, zxid, bytes, dataStart, dataEnd, after, length < 0)) {
-        this.#isStopped = true;
-      }
+      if (end - at < after) return this.#needs(after);
+      this.#authAt = after;
+      this.#authLeft--;
     }
-    return at;
+    this.#needed = PACKET_BYTES_MIN;
+    return this.#authAt;
   }
 
-  #authEnd(bytes: Uint8Array, at: number, end: number): number {
-    const count = int32At(bytes, at);
-    let pos = at + 4;
-    for (let i = 0; i < count * 2; i++) {
-      if (pos + 4 > end) return this.#boundAuth(pos - at);
-      const length = int32At(bytes, pos);
-      if (length < -1 || length > this.#dataBytesMax) {
-        throw new ProtocolError(`Cannot take an id of ${length} bytes in a packet`);
-      }
-      pos += 4 + Math.max(length, 0);
-      if (pos > end) return this.#boundAuth(pos - at);
-    }
-    return pos;
+  #needs(bytes: number): number {
+    this.#needed = bytes;
+    return 0;
   }
+}
 
-  #boundAuth(bytes: number): number {
-    if (bytes > AUTH_BYTES_MAX) throw new ProtocolError(`Cannot take ${bytes} bytes of ids in a packet`);
-    return NEEDS_MORE;
-  }
-
-  #keep(chunk: Uint8Array, from: number): void {
-    const count = chunk.length - from;
-    const size = this.#carryEnd + count;
-    if (size > this.#carry.length) {
-      const larger = new Uint8Array(Math.max(size, Math.min(this.#needed, 2 * size), 256));
-      larger.set(this.#carry.subarray(0, this.#carryEnd));
-      this.#carry = larger;
-    }
-    this.#carry.set(from === 0 ? chunk : chunk.subarray(from), this.#carryEnd);
-    this.#carryEnd = size;
-  }
+/** Doubles, so that small pieces are not copied again and again. */
+function roomIn(bytes: Uint8Array, used: number, size: number): Uint8Array {
+  if (size <= bytes.length) return bytes;
+  const larger = new Uint8Array(Math.max(size, bytes.length * 2, 64));
+  larger.set(bytes.subarray(0, used));
+  return larger;
 }
 
 function int32At(b: Uint8Array, at: number): number {

@@ -94,7 +94,7 @@ export function writeLearnerInfo(
   });
 }
 
-/** @param fallbackSid for a learner that names none. @throws {JuteError} another length */
+/** Old learners send less of it (§8.1). @param fallbackSid for one that names no sid */
 export function readLearnerInfo(data: Uint8Array, fallbackSid: Sid): LearnerInfo {
   const r = new Reader().reset(data, 0, data.length);
   const sid = data.length >= 8 ? r.int64Number() as Sid : fallbackSid;

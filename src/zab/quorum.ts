@@ -6,7 +6,13 @@ export interface Quorum {
   /** 0: votes for nothing and is never elected. */
   weightOf(sid: Sid): number;
   /** Servers that are no voters do not count. */
-  has(sids: Iterable<Sid>): boolean;
+  has(sids: ReadonlySet<Sid>): boolean;
+}
+
+/** In all of them: there are two while a change of members is under way. */
+export function haveQuorum(quorums: readonly Quorum[], sids: ReadonlySet<Sid>): boolean {
+  for (const quorum of quorums) if (!quorum.has(sids)) return false;
+  return true;
 }
 
 export class MajorityQuorum implements Quorum {
@@ -22,9 +28,9 @@ export class MajorityQuorum implements Quorum {
     return this.voters.has(sid) ? 1 : 0;
   }
 
-  has(sids: Iterable<Sid>): boolean {
+  has(sids: ReadonlySet<Sid>): boolean {
     let count = 0;
-    for (const sid of new Set(sids)) if (this.voters.has(sid)) count++;
+    for (const sid of sids) if (this.voters.has(sid)) count++;
     return count > this.#half;
   }
 }
@@ -57,9 +63,9 @@ export class HierarchicalQuorum implements Quorum {
     return this.voters.has(sid) ? this.#weights.get(sid) ?? 1 : 0;
   }
 
-  has(sids: Iterable<Sid>): boolean {
+  has(sids: ReadonlySet<Sid>): boolean {
     const reached = new Map<number, number>();
-    for (const sid of new Set(sids)) {
+    for (const sid of sids) {
       const group = this.#groupOf.get(sid);
       if (group === undefined || !this.voters.has(sid)) continue;
       reached.set(group, (reached.get(group) ?? 0) + this.weightOf(sid));

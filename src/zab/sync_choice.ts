@@ -9,7 +9,10 @@ export interface SyncQuestion {
   readonly peerLast: Zxid;
   /** Last committed and applied here. */
   readonly last: Zxid;
-  /** Of the committed txns in memory; undefined: there are none. */
+  /**
+   * Of the committed txns in memory; undefined: there are none. `min` may also be the txn in front of them, when the walk
+   * is told of it first.
+   */
   readonly memory: { readonly min: Zxid; readonly max: Zxid } | undefined;
   readonly forceSnapshot: boolean;
   /** snapshotSizeFactor allows reading the log. */
@@ -25,6 +28,9 @@ export type SyncChoice =
   | { readonly kind: "walkMemory" }
   /** Walk the log up to memory, then memory. */
   | { readonly kind: "walkLog" };
+
+/** Committed txns follow it, each as PROPOSAL and COMMIT. */
+export type SyncOp = { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid };
 
 /** Rows 1 to 6, in their order. */
 export function chooseSync(question: SyncQuestion): SyncChoice {
@@ -45,22 +51,23 @@ function isEpochStart(zxid: Zxid): boolean {
 
 /**
  * Goes over committed txns in order; before the first that is sent, `op` says how the sync begins. Txns that were given
- * before (log and memory overlap) are skipped.
+ * before (log and memory overlap) are skipped. Give the log until it reaches the first one in memory: a gap inside an epoch
+ * is noticed here, one between two epochs is not.
  */
 export class SyncWalk {
   readonly #peerLast: Zxid;
   #before: Zxid | undefined;
   #sent: Zxid | undefined;
-  #op: { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined;
+  #op: SyncOp | undefined;
 
   /** @param before the txn in front of the first that will be given, when it is known */
   constructor(peerLast: Zxid, before?: Zxid) {
     this.#peerLast = peerLast;
-    this.#before = before;
+    if (before !== undefined && before <= peerLast) this.take(before);
   }
 
   /** Undefined: not decided yet. */
-  get op(): { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined {
+  get op(): SyncOp | undefined {
     return this.#op;
   }
 
@@ -76,22 +83,28 @@ export class SyncWalk {
       this.#sent = zxid;
       return "skip";
     }
+    // What lies between the learner's last and this one is not here.
+    if (this.#before === undefined) return "snap";
     if (isEpochStart(this.#peerLast)) this.#op = { kind: "diff" };
-    else if (epochOf(zxid) !== epochOf(this.#peerLast) || this.#before === undefined) return "snap";
+    else if (epochOf(zxid) !== epochOf(this.#peerLast)) return "snap";
     // The learner has a tail that we do not know.
     else this.#op = { kind: "trunc", zxid: this.#before };
+    this.#sent = this.#before;
     return this.#send(zxid);
   }
 
-  #send(zxid: Zxid): "skip" | "send" {
-    if (this.#sent !== undefined && zxid <= this.#sent) return "skip";
+  #send(zxid: Zxid): "skip" | "send" | "snap" {
+    const sent = this.#sent as Zxid;
+    if (zxid <= sent) return "skip";
+    if (zxid !== sent + 1 && epochOf(zxid) === epochOf(sent)) return "snap"; // a gap: it would refuse
     this.#sent = zxid;
     return "send";
   }
 
   /** No more txns. @returns how the sync begins; undefined: only a snapshot helps */
-  end(): { readonly kind: "diff" } | { readonly kind: "trunc"; readonly zxid: Zxid } | undefined {
-    if (this.#op === undefined && isEpochStart(this.#peerLast)) this.#op = { kind: "diff" };
+  end(): SyncOp | undefined {
+    const isKnown = this.#before !== undefined && isEpochStart(this.#peerLast);
+    if (this.#op === undefined && isKnown) this.#op = { kind: "diff" };
     return this.#op;
   }
 }

@@ -1,5 +1,5 @@
 /** Votes and their order (peer-protocol §7.1, §7.2, §7.4). */
-import { type Zxid, ZXID_MAX } from "../base/zxid.ts";
+import { EPOCH_MAX, type Zxid, ZXID_MAX } from "../base/zxid.ts";
 
 /** Server id: 0 to 255 in a configuration; messages may carry any i64 (readers saturate). */
 export type Sid = number & { readonly __sid: unique symbol };
@@ -29,6 +29,14 @@ export function beats(next: Vote, current: Vote, weightOfNext = 1): boolean {
   if (next.peerEpoch !== current.peerEpoch) return next.peerEpoch > current.peerEpoch;
   if (next.zxid !== current.zxid) return next.zxid > current.zxid;
   return next.leader > current.leader;
+}
+
+/** Beyond it a round cannot be raised for ever: nobody counts so far, and a number holds no more. */
+const ROUND_MAX = 2 ** 52;
+
+/** Whether a message's numbers are ones that we can repeat and outdo. */
+export function isBelievable(vote: Vote, electionEpoch: number): boolean {
+  return vote.peerEpoch < EPOCH_MAX && vote.zxid < ZXID_MAX && electionEpoch < ROUND_MAX;
 }
 
 /** A vote as it was received, for the sets of §7.3. */

@@ -127,7 +127,14 @@ export class ElectionLinks implements ElectionLinkOwner {
     // The other side calls back; this connection only told it to.
     connection.onData(() => {});
     connection.onEnd(() => connection.close());
-    this.#limit(connection, () => {});
+    const stop = this.#limit(connection, () => {});
+    connection.onClose((error) => {
+      stop();
+      // It came into the backlog of a process that was ending: nobody will call.
+      if (error !== undefined && !this.#isClosed && !this.#links.has(sid)) {
+        this.#parts.onLink(sid, "down");
+      }
+    });
     connection.end();
   }
 

@@ -220,12 +220,19 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
 
   // ------------------------------------------------------------------------------ packets out
 
-  /** The sync was reached in the order of writes; SYNC follows every COMMIT so far. */
-  syncReached(): void {
+  /** SYNC belongs behind the COMMIT of `zxid`, and before the next one (role.ts). */
+  syncBehind(zxid: Zxid): void {
     if (this.#isGone) return;
-    const { committed } = this.#host;
-    if (this.#syncs.length === 0 && this.#committed >= committed) this.#sync();
-    else this.#syncs.push(committed);
+    if (this.#syncs.length === 0 && this.#committed >= zxid) this.#sync();
+    else this.#syncs.push(zxid);
+  }
+
+  syncReached(): void {
+    this.syncBehind(this.#host.committed);
+  }
+
+  get nextSync(): Zxid | undefined {
+    return this.#syncs[0];
   }
 
   committed(through: Zxid): void {
@@ -236,9 +243,9 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     }
   }
 
+  /** Leaves with the turn, in its place. */
   #sync(): void {
     writePacket(this.output.w, PacketType.sync, 0);
-    this.output.flush();
   }
 
   tooSlow(): void {

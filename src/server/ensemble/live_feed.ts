@@ -23,8 +23,10 @@ export interface FedLink {
   readonly output: LinkOutput;
   /** The history does not hold any more what it has not got. */
   tooSlow(): void;
-  /** Its commits have reached this. */
+  /** The COMMIT (or INFORM) of this was written: what belongs behind it follows in `output.w`. */
   committed(through: Zxid): void;
+  /** Something belongs behind this one's COMMIT, and before the next. */
+  readonly nextSync: Zxid | undefined;
 }
 
 /**
@@ -135,7 +137,10 @@ export class LiveFeed {
     for (const feeding of [...this.#links.values()]) {
       if (!feeding.keepsUp) continue;
       if (feeding.link.output.isClogged) this.#detach(feeding);
-      else this.#feed(feeding, pieces, informs);
+      else if ((feeding.link.nextSync ?? Infinity) < this.#committed) {
+        this.#detach(feeding);
+        this.#catchUp(feeding);
+      } else this.#feed(feeding, pieces, informs);
     }
   }
 
@@ -149,6 +154,7 @@ export class LiveFeed {
     if (!link.isObserver) { for (const piece of pieces) link.output.writePiece(piece); }
     else if (informs !== undefined && informs.length > 0) link.output.write(informs);
     this.#fed(feeding, link.isObserver ? this.#committed : this.#proposed, this.#committed);
+    link.output.flush();
   }
 
   #fed(feeding: Feeding, proposed: Zxid, committed: Zxid): void {
@@ -213,20 +219,15 @@ export class LiveFeed {
       feeding.proposed = zxid;
     }
     const through = Math.min(feeding.proposed, this.#committed);
-    let committed = feeding.committed;
     while ((commits.peek() ?? Infinity) <= through) {
       commits.next();
-      committed = commits.zxid;
       w.ensure(PACKET_BYTES_MIN);
-      putCommit(w.view, w.pos, committed);
+      putCommit(w.view, w.pos, commits.zxid);
       w.pos += PACKET_BYTES_MIN;
+      this.#fed(feeding, feeding.proposed, commits.zxid);
     }
     const isDone = (proposals.peek() ?? Infinity) > this.#proposed;
-    this.#fed(
-      feeding,
-      isDone ? this.#proposed : feeding.proposed,
-      isDone ? this.#committed : committed,
-    );
+    if (isDone) this.#fed(feeding, this.#proposed, this.#committed);
     return isDone;
   }
 }

@@ -5,7 +5,7 @@
 import { createCodec } from "../../../wasm/codec.ts";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { formatZxid } from "../../base/zxid.ts";
+import { formatZxid, zxidOf } from "../../base/zxid.ts";
 import type { Address, MonotonicMs, Runtime } from "../../runtime.ts";
 import { SessionIds } from "../../session/ids.ts";
 import { Epochs } from "../../storage/epochs.ts";
@@ -300,6 +300,7 @@ class Peer implements RunningServer {
       zxid: formatZxid(this.#storage.db.lastZxid),
     });
     this.#elections.serves(epoch);
+    replica.epochZxid = zxidOf(epoch, 0);
     replica.housekeeping.start();
     if (replica.mode !== "leader" || this.#ensemble.leaderServes) this.#serving = replica;
   }

@@ -13,7 +13,9 @@ import { DEFAULT_OPTIONS, type ServerOptions } from "../../../src/server/options
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
 import { type Member, membershipOf } from "../../../src/zab/membership.ts";
 import type { Sid } from "../../../src/zab/vote.ts";
+import { Op } from "../../../src/protocol/ops.ts";
 import { type HandshakeOptions, TestClient } from "../../support/client.ts";
+import { done, pathOnly } from "../../support/requests.ts";
 
 export interface LogLine {
   readonly sid: number;
@@ -53,7 +55,8 @@ const TEST_OPTIONS: ServerOptions = {
 /** One server: its options, and what runs of it. */
 export class EnsembleServer {
   readonly sid: number;
-  readonly options: ServerOptions;
+  /** For the next start; another dataDir is an empty disk. */
+  options: ServerOptions;
   readonly host: string;
   readonly lines: LogLine[];
   /** Set while a server runs. */
@@ -180,9 +183,18 @@ export class SimEnsemble {
   }
 
   /** The next life of a machine, and a server in it. */
-  async revive(sid: number): Promise<void> {
+  async revive(sid: number, changed: Partial<ServerOptions> = {}): Promise<void> {
+    const server = this.server(sid);
+    server.options = { ...server.options, ...changed };
     this.machine(sid).start();
     await this.start(sid);
+  }
+
+  /** How the leaders have synced learners so far: `3 diff`, `1 snap`. */
+  syncs(): string[] {
+    return this.lines.flatMap(({ message, facts }) =>
+      message === "Syncing a learner" ? [`${String(facts["sid"])} ${String(facts["by"])}`] : []
+    );
   }
 
   /** Of those that serve, sids by mode. */
@@ -229,6 +241,18 @@ export class SimEnsemble {
     if (answer === undefined) throw new Error(`server ${sid} closed the connection`);
     if (answer.timeoutMs <= 0) throw new Error(`server ${sid} says that the session is gone`);
     return client;
+  }
+
+  /** The client's session, for another server. */
+  resume(client: TestClient): HandshakeOptions {
+    const { session } = client;
+    if (session === undefined) throw new Error("the client has no session");
+    return { ...session, lastZxidSeen: client.replies.at(-1)?.zxid ?? 0 };
+  }
+
+  /** Resolves when the client's server has everything committed before. */
+  async sync(client: TestClient): Promise<void> {
+    await done(client.send(Op.sync, pathOnly("/")));
   }
 
   /** What the servers logged, for messages. */

@@ -45,6 +45,7 @@ export class Member {
   readonly #options: ServerOptions;
   readonly storage: Persistence;
   current: Replica | undefined;
+  #stopping: Promise<void> | undefined;
 
   static async start(
     sim: Sim,
@@ -53,19 +54,17 @@ export class Member {
     options: ServerOptions,
     commands: FourLetterCommandsFactory | undefined,
   ): Promise<Member> {
-    const machine = sim.machine(name), log: Log = silent([]);
-    const context = { host: machine.runtime, log };
-    const storage = await Persistence.open(
-      context,
-      createCodec(),
-      options,
-      new ServerStats(),
-      () => {},
-    );
+    const machine = sim.machine(name);
+    const storage = await openStorage(machine, options);
     const member = new Member(machine, storage, clients, options, commands);
     await member.#acceptor.listen();
     member.view.isUp = true;
     return member;
+  }
+
+  /** What the next start would find on the disk of one that was stopped. */
+  static reopen(member: Member): Promise<Persistence> {
+    return openStorage(member.machine, member.#options);
   }
 
   private constructor(
@@ -135,18 +134,27 @@ export class Member {
     this.current = undefined;
   }
 
-  async stop(): Promise<void> {
+  /** Again is harmless. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.end("The test is over");
     await this.#acceptor.close();
     await this.storage.close();
   }
 
-  open(): Promise<TestClient> {
-    return TestClient.open(this.#clients, PORT, this.machine.address);
+  /** @param endsToo false: the client's side stays open when the server has ended */
+  async open(endsToo = true): Promise<TestClient> {
+    const { address: host } = this.machine;
+    const net = await this.#clients.net.connect({ host, port: PORT, timeoutMs: 10_000 });
+    return new TestClient(net, endsToo);
   }
 
-  async connect(options: HandshakeOptions = {}): Promise<TestClient> {
-    const client = await this.open();
+  async connect(options: HandshakeOptions = {}, endsToo = true): Promise<TestClient> {
+    const client = await this.open(endsToo);
     const answer = await client.handshake(options);
     if (answer === undefined || answer.timeoutMs <= 0) throw new Error("no session");
     return client;
@@ -157,6 +165,11 @@ export class Member {
       message === "Closing connection" ? [String(facts["reason"])] : []
     );
   }
+}
+
+function openStorage(machine: Machine, options: ServerOptions): Promise<Persistence> {
+  const context = { host: machine.runtime, log: silent([]) };
+  return Persistence.open(context, createCodec(), options, new ServerStats(), () => {});
 }
 
 /** The leader's side of an ensemble. */

@@ -5,6 +5,7 @@ import { Writer } from "../../../src/jute/writer.ts";
 import type { Zxid } from "../../../src/base/zxid.ts";
 import { Code } from "../../../src/protocol/codes.ts";
 import { Op } from "../../../src/protocol/ops.ts";
+import { GROUP_BYTES_SOFT } from "../../../src/storage/limits.ts";
 import { Applier } from "../../../src/txn/apply.ts";
 import type { TestClient } from "../../support/client.ts";
 import {
@@ -18,12 +19,13 @@ import {
   pathOnly,
   pathVersion,
   ping,
+  remove,
   setData,
   setDataBody,
   statAt,
   textAt,
 } from "../../support/requests.ts";
-import { inEnsemble, Leader, type Link } from "./ensemble.ts";
+import { inEnsemble, Leader, type Link, Member } from "./ensemble.ts";
 
 const FIRST = 0x1_0000_0001;
 const NOTHING = new Uint8Array(0);
@@ -230,7 +232,7 @@ test("who may write for a session: its owner; first who asks when the role is ne
 });
 
 test("a session that a learner takes over loses its connection here, and comes back by a re-attach", async () => {
-  await inEnsemble({}, async ({ leader, a }) => {
+  await inEnsemble({}, async ({ leader, a, sleep }) => {
     const here = await leader.member.connect();
     await done(create(here, "/e", "", 1));
     const { sessionId = 0n, password = null } = here.session ?? {};
@@ -245,6 +247,8 @@ test("a session that a learner takes over loses its connection here, and comes b
     assert.equal((await statAt(back, "/e")).ephemeralOwner, sessionId);
     // Its connection here has ended: what the old link still sends comes too late all the same.
     back.cut();
+    await sleep(20);
+    assert.equal(leader.member.replica.connections.size, 0);
     ask({ leader }, a, { sessionId, type: Op.setData, body: setDataBody("/e", "too late") });
     assert.deepEqual(errorOf(leader.history.at(-1) ?? { bytes: NOTHING }), [
       Op.error,
@@ -326,12 +330,63 @@ test("sessions expire at the leader alone: signs of life come from learners with
   });
 });
 
+test("groups of many large writes keep to their size, though the role keeps the txns elsewhere", async () => {
+  await inEnsemble({}, async ({ leader, a, sleep }) => {
+    const { member } = leader;
+    const there = await a.member.connect();
+    await done(create(there, "/n"));
+    const { db, journal } = member.storage;
+    const { stats } = journal, before = { ...stats };
+    const body = setDataBody("/n", "x".repeat(50_000)), count = 70;
+    for (let i = 0; i < count; i++) {
+      member.replica.leader.submitRemote(a, {
+        sessionId: idOf(there),
+        cxid: 100 + i,
+        type: Op.setData,
+        bytes: body,
+        start: 0,
+        end: body.length,
+        identities: [],
+      });
+    }
+    member.replica.leader.flush();
+    await sleep(100);
+    assert.equal(stats.txns - before.txns, count);
+    assert.ok(stats.groups - before.groups >= count * body.length / GROUP_BYTES_SOFT);
+    assert.equal((await statAt(there, "/n")).version, count);
+    await member.stop();
+    const again = await Member.reopen(member);
+    assert.equal(again.db.lastZxid, db.lastZxid);
+    assert.equal(again.db.tree.digest, db.tree.digest);
+    await again.close();
+  });
+});
+
+test("containers are reaped by the leader alone, and go at the learners with its txn", async () => {
+  await inEnsemble({ containerCheckIntervalMs: 5000 }, async ({ leader, a, sleep }) => {
+    const client = await a.member.connect({ timeoutMs: 20_000 });
+    await done(client.send(Op.createContainer, createBody("/c", "", 4)));
+    await done(create(client, "/c/child"));
+    await done(remove(client, "/c/child"));
+    const before = leader.history.length;
+    a.holdsTxns = true;
+    await sleep(11_000);
+    assert.equal(leader.history.length, before + 1);
+    a.holdsTxns = false;
+    a.deliverTxns();
+    assert.equal(await codeOf(exists(client, "/c")), "NO_NODE");
+  });
+});
+
 test("a role ends with writes in flight, and the next one goes on over the same tree and journal", async () => {
   await inEnsemble({}, async ({ leader, sleep }) => {
     const { member } = leader;
     const client = await member.connect();
     const { sessionId = 0n, password = null } = client.session ?? {};
     await done(create(client, "/n", "before"));
+    const lingering = await member.connect({}, false);
+    await done(lingering.send(Op.closeSession));
+    const logged = leader.history.length;
     leader.commitsAtOnce = false;
     leader.commit();
     const acl = [{ perms: 31, scheme: "digest", id: "u:p" }];
@@ -340,14 +395,18 @@ test("a role ends with writes in flight, and the next one goes on over the same 
     const lists = listsInUse();
     await sleep(20);
     assert.equal(listsInUse(), lists + 1);
-    assert.equal(leader.history.length, 4);
+    assert.equal(leader.history.length, logged + 2);
     const old = member.replica;
+    assert.equal(old.lingering.size, 1);
     member.end("The role is over");
     await client.gone;
     for (const each of lost) await assert.rejects(each);
     assert.ok(member.closeReasons().includes("The role is over"));
+    assert.equal(old.connections.size + old.lingering.size, 0);
     old.end("again");
     leader.commit();
+    await sleep(60_000);
+    assert.equal(member.stats.counters.sessionsExpired, 0, "its timers have stopped");
     assert.equal(
       pathText(leader, "/n"),
       "before",

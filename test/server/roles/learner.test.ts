@@ -285,6 +285,41 @@ test("requests sent right behind the re-attach wait for the leader's word", asyn
   });
 });
 
+test("a client that says nothing behind its re-attach is answered before the connection ends", async () => {
+  await each(async ({ a, sleep }) => {
+    const first = await a.member.connect();
+    const { sessionId = 0n, password = null } = first.session ?? {};
+    first.cut();
+    await sleep(20);
+    assert.equal(a.member.replica.sessions.size, 0, "its session is no business of this server's");
+    const second = await a.member.open();
+    const shaken = second.handshake({ sessionId, password });
+    second.finish();
+    assert.equal((await shaken)?.sessionId, sessionId);
+    await second.gone;
+    assert.deepEqual(a.member.closeReasons(), [], "nobody had to cut it off");
+  });
+});
+
+test("the txn of a request at another server is not taken for the answer to one here", async () => {
+  await each(async ({ a, b, sleep }) => {
+    const first = await a.member.connect();
+    const { sessionId = 0n, password = null } = first.session ?? {};
+    a.holdsRequests = true;
+    const stuck = first.send(Op.create, createBody("/here"), 50);
+    await sleep(5);
+    const second = await b.member.connect({ sessionId, password });
+    await done(second.send(Op.create, createBody("/there"), 7));
+    await sleep(20);
+    assert.equal(first.awaited, 1);
+    a.holdsRequests = false;
+    a.deliverRequests();
+    await first.gone;
+    await assert.rejects(stuck);
+    assert.equal(await codeOf(exists(second, "/here")), "NO_NODE");
+  });
+});
+
 test("what a connection asked for before it ended is not taken for its successor's", async () => {
   await each(async ({ leader, a, sleep }) => {
     const first = await a.member.connect();
