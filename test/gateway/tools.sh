@@ -3,6 +3,7 @@
 # its OpenAPI document. Needs the network once; what it brings stays in .cache. Usage: sh test/gateway/tools.sh
 set -eu
 cd "$(dirname "$0")/../.."
+root=$(pwd)
 cache=.cache/http_tools
 port=18080
 mkdir -p "$cache"
@@ -24,5 +25,5 @@ until grep -q "Serving HTTP" "$work/log"; do kill -0 $server; sleep 0.1; done
 curl -s http://127.0.0.1:$port/metrics | "$cache/root/usr/bin/promtool" check metrics >"$work/lint" 2>&1 || [ $? -eq 3 ]
 echo "promtool reads /metrics"
 # Not positive_data_acceptance: what is a path or a version beyond its characters no schema says.
-"$cache/venv/bin/schemathesis" run http://127.0.0.1:$port/v1/openapi.json --max-examples "${EXAMPLES:-25}" \
+cd "$work" && "$root/$cache/venv/bin/schemathesis" run http://127.0.0.1:$port/v1/openapi.json --max-examples "${EXAMPLES:-25}" \
   --exclude-path-regex events --suppress-health-check filter_too_much --exclude-checks positive_data_acceptance
