@@ -1,13 +1,26 @@
 /**
  * The content of a simulated file: pages that grow; holes are zeros, and zeros written where nothing is are holes. Files are
  * padded with zeros far ahead of their entries, on every disk of every simulation: a page of them costs no memory.
+ *
+ * Logs are written all the time and read once in a while: what is written waits, and goes into pages when somebody looks.
  */
 const PAGE_BYTES = 4096;
 const WORD_BYTES = 4;
+/** So many bytes wait to be put into pages before they are. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
+
+interface Part {
+  readonly offset: number;
+  readonly count: number;
+  /** Undefined: zeros. */
+  readonly bytes: Uint8Array | undefined;
+}
 
 export class Content {
   #pages = new Map<number, Uint8Array>();
   #size = 0;
+  #waiting: Part[] = [];
+  #waitingBytes = 0;
 
   get size(): number {
     return this.#size;
@@ -15,30 +28,24 @@ export class Content {
 
   /** Bytes of memory that hold it. */
   get heldBytes(): number {
+    this.#settle();
     return this.#pages.size * PAGE_BYTES;
   }
 
-  write(view: Uint8Array, offset: number): void {
-    const end = offset + view.length;
-    for (let at = offset; at < end;) {
-      const index = Math.floor(at / PAGE_BYTES);
-      const until = Math.min(end, (index + 1) * PAGE_BYTES);
-      const part = view.subarray(at - offset, until - offset);
-      const page = this.#pages.get(index);
-      if (page !== undefined) page.set(part, at % PAGE_BYTES);
-      else if (!isZero(part)) this.#newPage(index).set(part, at % PAGE_BYTES);
-      at = until;
-    }
-    if (end > this.#size) this.#size = end;
+  /** @param bytes they must not change any more */
+  write(bytes: Uint8Array, offset: number): void {
+    this.#wait({ offset, count: bytes.length, bytes });
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > WAITING_BYTES_MAX) this.#settle();
   }
 
   /** As a write of so many zeros. */
   zero(offset: number, count: number): void {
-    this.#clear(offset, offset + count);
-    this.#size = Math.max(this.#size, offset + count);
+    this.#wait({ offset, count, bytes: undefined });
   }
 
   read(into: Uint8Array, offset: number): number {
+    this.#settle();
     const count = Math.max(0, Math.min(into.length, this.#size - offset));
     const end = offset + count;
     for (let at = offset; at < end;) {
@@ -54,11 +61,13 @@ export class Content {
   }
 
   resize(size: number): void {
+    this.#settle();
     if (size < this.#size) this.#clear(size, this.#size);
     this.#size = size;
   }
 
   copy(): Uint8Array {
+    this.#settle();
     const bytes = new Uint8Array(this.#size);
     for (const [index, page] of this.#pages) {
       const at = index * PAGE_BYTES;
@@ -68,9 +77,40 @@ export class Content {
   }
 
   become(other: Content): void {
+    other.#settle();
+    this.#waiting = [];
+    this.#waitingBytes = 0;
     this.#pages = new Map();
     for (const [index, page] of other.#pages) this.#pages.set(index, page.slice());
     this.#size = other.#size;
+  }
+
+  #wait(part: Part): void {
+    this.#waiting.push(part);
+    this.#size = Math.max(this.#size, part.offset + part.count);
+  }
+
+  #settle(): void {
+    if (this.#waiting.length === 0) return;
+    for (const { offset, count, bytes } of this.#waiting) {
+      if (bytes === undefined) this.#clear(offset, offset + count);
+      else this.#put(bytes, offset);
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #put(bytes: Uint8Array, offset: number): void {
+    const end = offset + bytes.length;
+    for (let at = offset; at < end;) {
+      const index = Math.floor(at / PAGE_BYTES);
+      const until = Math.min(end, (index + 1) * PAGE_BYTES);
+      const part = bytes.subarray(at - offset, until - offset);
+      const page = this.#pages.get(index);
+      if (page !== undefined) page.set(part, at % PAGE_BYTES);
+      else if (!isZero(part)) this.#newPage(index).set(part, at % PAGE_BYTES);
+      at = until;
+    }
   }
 
   #newPage(index: number): Uint8Array {
@@ -99,6 +139,7 @@ export class Content {
 }
 
 export function isZero(view: Uint8Array): boolean {
+  if (view.length > 0 && view[0] !== 0) return false;
   let at = 0;
   const { buffer, byteOffset, length } = view;
   for (; at < length && (byteOffset + at) % WORD_BYTES !== 0; at++) {

@@ -26,6 +26,8 @@ const SEGMENT_BYTES: readonly number[] = [
   ...new Array<number>(12).fill(SEGMENT_BYTES_MAX),
 ];
 const LATE_TAKE_US: readonly number[] = [5, 20, 100, 1000];
+/** Of 2^32: one write in four is taken later. */
+const LATE_TAKE = 0x4000_0000;
 const SCRIBBLE = 0xdd;
 const READ = label("read");
 const RESUME = label("resume reading");
@@ -156,9 +158,12 @@ export class SimConnection implements Connection {
       done?.();
       return true;
     }
-    if (this.#host.random.uint32() < 0x4000_0000) {
+    if (this.#host.random.uint32() < LATE_TAKE) {
       this.#queue.add(done === undefined ? view.slice() : view, done);
       this.#takeLater();
+    } else if (this.#queue.bytes === 0 && this.#takeWhole(view)) {
+      done?.();
+      return true;
     } else {
       this.#queue.add(view, done);
       if (!this.#taking) this.#take();
@@ -249,16 +254,28 @@ export class SimConnection implements Connection {
     );
   }
 
+  /** Most writes are small and go at once, in one piece. @returns whether this one did */
+  #takeWhole(view: Uint8Array): boolean {
+    const room = this.#windowBytes - this.#inSystem;
+    if (this.#taking || view.length === 0 || view.length > room) return false;
+    if (pick(this.#host.random, SEGMENT_BYTES) < view.length) return false;
+    this.#sendData(view.slice());
+    return true;
+  }
+
+  #sendData(bytes: Uint8Array): void {
+    const peer = this.#peer;
+    this.#inSystem += bytes.length;
+    this.#out.send(DATA, bytes, (view) => peer.#receive(view));
+  }
+
   /** The system takes what its window has room for, and sends it. */
   #take(): void {
     while (this.#queue.bytes > 0 && this.#state === "open") {
       const room = this.#windowBytes - this.#inSystem;
       // A little room is left alone (Nagle, Clark): streams would fall into ever smaller pieces.
       if (room < Math.min(this.#queue.bytes, this.#windowBytes / 2)) return;
-      const bytes = this.#queue.take(Math.min(room, pick(this.#host.random, SEGMENT_BYTES)));
-      this.#inSystem += bytes.length;
-      const peer = this.#peer;
-      this.#out.send(DATA, bytes, (view) => peer.#receive(view));
+      this.#sendData(this.#queue.take(Math.min(room, pick(this.#host.random, SEGMENT_BYTES))));
       this.#queue.giveBack();
     }
     if (this.#queue.bytes > 0 || this.#state !== "open") return;

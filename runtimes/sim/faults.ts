@@ -21,6 +21,10 @@ export type FileOperation =
   | "syncDir"
   | "lock";
 
+export function reachesDisk(kind: FileOperation): boolean {
+  return kind === "syncData" || kind === "sync" || kind === "syncDir";
+}
+
 /** Microseconds that a sync takes, one drawn each time: a disk with a cache. */
 const SYNC_US: readonly number[] = [120, 200, 300, 700, 3000, 20_000];
 
@@ -143,7 +147,7 @@ export class FileFaults {
     this.#slow = this.#slow.filter((one) => one.untilUs > this.#world.nowUs);
     let sum = 0;
     for (const one of this.#slow) {
-      if (one.kind === undefined ? kind.startsWith("sync") : one.kind === kind) sum += one.byUs;
+      if (one.kind === undefined ? reachesDisk(kind) : one.kind === kind) sum += one.byUs;
     }
     return sum;
   }

@@ -1,13 +1,34 @@
 /** One file operation of a simulated machine: counted, delayed, perhaps failed, with the machine's own words. */
 import { RuntimeError } from "../../src/runtime.ts";
 import { DiskError } from "./disk.ts";
+import { reachesDisk } from "./faults.ts";
 import type { FileOperation } from "./faults.ts";
 import { label } from "./labels.ts";
+import type { Label } from "./labels.ts";
 import type { Life } from "./life.ts";
 import { type Host, pick } from "./world.ts";
 
 /** Microseconds; the thread pool of a host. */
 const QUICK_US: readonly number[] = [15, 20, 30, 60, 400];
+
+const LABELS: Readonly<Record<FileOperation, Label>> = {
+  open: label("open"),
+  read: label("read file"),
+  write: label("write"),
+  syncData: label("sync data"),
+  sync: label("sync"),
+  truncate: label("truncate"),
+  size: label("size"),
+  close: label("close file"),
+  readFile: label("read whole file"),
+  readDir: label("list"),
+  stat: label("stat"),
+  mkdir: label("mkdir"),
+  remove: label("remove"),
+  rename: label("rename"),
+  syncDir: label("sync directory"),
+  lock: label("lock"),
+};
 
 export class FileWork {
   readonly host: Host;
@@ -35,9 +56,9 @@ export class FileWork {
   ): Promise<T> {
     const { files, random } = this.host;
     const code = files.begin(kind);
-    const table = kind.startsWith("sync") ? files.syncUs : QUICK_US;
+    const table = reachesDisk(kind) ? files.syncUs : QUICK_US;
     const delayUs = pick(random, table) + files.delayUs(kind);
-    return this.life.later(delayUs, label(kind), () => {
+    return this.life.later(delayUs, LABELS[kind], () => {
       try {
         if (code !== undefined) {
           failed?.();

@@ -76,6 +76,11 @@ export class Sim implements World {
     return this.#events;
   }
 
+  /** Events that wait. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
   /** The trace, if it was asked for. */
   get lines(): readonly string[] {
     return this.#trace.lines;

@@ -21,10 +21,13 @@ process.nextTick(() => {});
 
 export class Turns {
   #left = 0;
+  #next: () => void = () => {};
+  readonly #tick = (): void => process.nextTick(this.#next);
 
   /** Calls `next` when everything that was begun so far is over. */
   after(next: () => void): void {
-    if (this.#left-- > 0) return queueMicrotask(() => process.nextTick(next));
+    this.#next = next;
+    if (this.#left-- > 0) return queueMicrotask(this.#tick);
     this.#left = LONG_EVERY;
     setImmediate(next);
   }

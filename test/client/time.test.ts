@@ -223,7 +223,7 @@ test("a restarted server finds the session again, and the kept value its change"
 
 test("a session is handed on to another client", () =>
   world(async (_stage, _proxy, open) => {
-    const first = await open();
+    const first = await open({ reconnectJitterMs: 4000 }); // or it would take its session back too soon
     await first.create("/e", "", { mode: "ephemeral" });
     const second = await open({ session: first.session });
     assert.equal(second.session.id, first.session.id);
