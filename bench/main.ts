@@ -7,6 +7,9 @@ switch (what) {
   case "first-figures":
     await (await import("./first_figures.ts")).firstFigures(rest);
     break;
+  case "failover":
+    await (await import("./failover.ts")).failover(rest);
+    break;
   case "load":
   case "in-process":
   case "codec":
@@ -20,7 +23,7 @@ switch (what) {
     break;
   default:
     console.error(
-      `Cannot run the bench "${what}": wanted first-figures, load, in-process, codec or tree`,
+      `Cannot run the bench "${what}": wanted first-figures, failover, load, in-process, codec or tree`,
     );
     process.exitCode = 2;
 }

@@ -239,5 +239,75 @@ export interface Process {
   /** Whether standard output is a terminal. */
   isTerminal(): boolean;
   onSignal(signal: Signal, handler: () => void): Cancel;
+  /**
+   * Starts a program beside this one; its output is appended to a file.
+   * @param command executable and arguments
+   */
+  spawn(command: readonly string[], options: SpawnOptions): Child;
+  /** The executable and the script that this process runs. */
+  self(): { readonly executable: string; readonly script: string };
   exit(code: number): never;
+}
+
+export interface SpawnOptions {
+  /** Made when missing; its directory must exist. */
+  readonly outputFile: string;
+}
+
+export interface Child {
+  /** -1 when it could not be started. */
+  readonly pid: number;
+  /** Its exit code, the name of the signal that ended it, or why it could not be started. */
+  readonly ended: Promise<number | string>;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+// ---------------------------------------------------------------------------------------------- http
+
+/**
+ * HTTP by the web's own Request and Response. Not a part of Runtime: who serves HTTP takes one of these beside it
+ * (src/main.ts), and no other program loads it. The core knows no web types, hence what stands for them here.
+ */
+export interface HttpHost {
+  /** @throws {RuntimeError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ACCESS */
+  listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpListener>;
+}
+
+export interface HttpListenOptions {
+  readonly host: string;
+  /** 0: a free port. */
+  readonly port: number;
+  /** A connection without traffic is closed after it, where the host can tell. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface HttpHandler {
+  fetch(request: WebRequest, peer: HttpPeer): WebResponse | Promise<WebResponse>;
+}
+
+export interface HttpPeer {
+  readonly remote: Address;
+  /**
+   * Turns this request, which asks for a WebSocket, into a stream of bytes: one message each way is one piece.
+   * @param onOpen must set the connection's handlers before it returns
+   * @param protocol the subprotocol to agree on, one of those that the request offers
+   * @returns what `fetch` has to return; undefined: the request asks for no WebSocket
+   */
+  upgrade(onOpen: (connection: Connection) => void, protocol?: string): WebResponse | undefined;
+}
+
+export interface HttpListener {
+  readonly address: Address;
+  /** Stops accepting and ends what is open. */
+  close(): Promise<void>;
+}
+
+export interface WebRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: object;
+}
+export interface WebResponse {
+  readonly status: number;
+  readonly headers: object;
 }

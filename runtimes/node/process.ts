@@ -5,6 +5,7 @@ import process from "node:process";
 import { isatty } from "node:tty";
 import { getHeapStatistics } from "node:v8";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
+import { spawn } from "./child.ts";
 import { writeAll } from "./output.ts";
 
 export function nodeProcess(): Process {
@@ -28,6 +29,8 @@ export function nodeProcess(): Process {
       process.on(signal, handler);
       return () => process.off(signal, handler);
     },
+    spawn,
+    self: () => ({ executable: process.execPath, script: process.argv[1] ?? "" }),
     exit: (code) => process.exit(code),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Prng } from "../../src/base/random.ts";
 import type { RuntimeErrorCode } from "../../src/runtime.ts";
+import type { Counts } from "./counts.ts";
 import { FileNode } from "./file_node.ts";
 import type { Odds } from "./file_node.ts";
 import { partsOf } from "./paths.ts";
@@ -46,13 +47,15 @@ export class Disk {
   capacityBytes = Infinity;
   readonly root = new DirectoryNode(0);
   readonly #random: Prng;
+  readonly #faults: Counts;
   /** Unsynced name changes in order; those of one entry (a rename) happen together. */
   #journal: (readonly NameChange[])[] = [];
   /** All files that a running machine may still reach, also by an open handle alone. */
   readonly #opened = new Set<FileNode>();
 
-  constructor(random: Prng) {
+  constructor(random: Prng, faults: Counts) {
     this.#random = random;
+    this.#faults = faults;
   }
 
   find(path: string): DiskNode | undefined {
@@ -119,7 +122,7 @@ export class Disk {
     const odds = this.#odds(fate);
     this.#crashNames(fate);
     for (const file of this.#files((directory) => directory.durable)) {
-      file.crash(this.#random, odds);
+      file.crash(this.#random, odds, this.#faults);
     }
     this.#opened.clear();
   }
@@ -151,6 +154,25 @@ export class Disk {
     directory.durable.set(name, file);
   }
 
+  /** Bit rot that stays: one bit of a file, durable and seen at once. */
+  flip(path: string, byte: number, bit: number): void {
+    const node = this.find(path);
+    if (node?.kind !== "file" || byte >= node.now.size || bit > 7) {
+      throw new Error(`There is no bit ${bit} of byte ${byte} in "${path}"`);
+    }
+    node.flip(byte, bit);
+    this.#faults.add("bit rot");
+  }
+
+  /** Bytes of memory that all files hold, as they are now. */
+  get heldBytes(): number {
+    let sum = 0;
+    for (const file of this.#files((directory) => directory.now)) {
+      sum += file.now.heldBytes + file.durable.heldBytes;
+    }
+    return sum;
+  }
+
   #odds(fate: CrashFate): Odds {
     if (fate === "keep") return { keep: 6, tear: 0 };
     if (fate === "lose") return { keep: 0, tear: 0 };
@@ -167,6 +189,7 @@ export class Disk {
     this.#journal.forEach((changes, index) => {
       const drawn = fate === "keep" || (fate !== "lose" && this.#random.chance(1, 2));
       if (ordered ? index < prefix : drawn) makeDurable(changes);
+      else this.#faults.add("name lost at crash");
     });
     this.#journal = [];
     const settle = (directory: DirectoryNode): void => {

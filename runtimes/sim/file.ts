@@ -8,19 +8,31 @@ import type { FileWork } from "./file_work.ts";
 export class SimFile implements File {
   readonly #work: FileWork;
   readonly #node: FileNode;
+  /** Absolute, and as it was opened. */
   readonly #path: string;
+  readonly #shownPath: string;
   readonly #writable: boolean;
   #closed = false;
 
-  constructor(work: FileWork, node: FileNode, path: string, writable: boolean) {
+  constructor(work: FileWork, node: FileNode, path: string, shownPath: string, writable: boolean) {
     this.#work = work;
     this.#node = node;
     this.#path = path;
+    this.#shownPath = shownPath;
     this.#writable = writable;
   }
 
   read(into: Uint8Array, offset: number): Promise<number> {
-    return this.#run("read", () => this.#node.now.read(into, offset));
+    return this.#run(
+      "read",
+      () => {
+        const count = this.#node.now.read(into, offset);
+        this.#work.host.files.rot(this.#path, into.subarray(0, count));
+        return count;
+      },
+      undefined,
+      into.length,
+    );
   }
 
   write(view: Uint8Array, offset: number): Promise<void> {
@@ -38,7 +50,7 @@ export class SimFile implements File {
       const taken = this.#writable ? this.#work.host.random.below(view.length + 1) : 0;
       const kept = Math.min(taken, this.#room(view.length, offset));
       if (kept > 0) this.#node.write(view.subarray(0, kept), offset);
-    });
+    }, view.length);
   }
 
   syncData(): Promise<void> {
@@ -75,9 +87,9 @@ export class SimFile implements File {
     return this.#run(kind, () => this.#node.sync(), () => this.#node.failSync(random));
   }
 
-  #run<T>(kind: FileOperation, work: () => T, failed?: () => void): Promise<T> {
-    const what = `${kind} "${this.#path}"`;
-    if (!this.#closed) return this.#work.run(kind, what, work, failed);
+  #run<T>(kind: FileOperation, work: () => T, failed?: () => void, bytes = 0): Promise<T> {
+    const what = (): string => `${kind} "${this.#shownPath}"`;
+    if (!this.#closed) return this.#work.run(kind, what, work, failed, bytes);
     return this.#work.run(kind, what, () => {
       throw new DiskError("CLOSED", "the file is closed");
     });

@@ -3,12 +3,14 @@
  * between them are kept apart, each with its own fate at a crash: kept, lost, or torn by sectors of 512 bytes.
  */
 import type { Prng } from "../../src/base/random.ts";
-import { Content } from "./bytes.ts";
+import { Content, isZero } from "./bytes.ts";
+import type { Counts } from "./counts.ts";
 
 const SECTOR_BYTES = 512;
 
 type Change =
   | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "zero"; readonly offset: number; readonly count: number }
   | { readonly kind: "resize"; readonly size: number };
 
 /** How often, in 6, an unsynced change is kept or torn; otherwise it is lost. */
@@ -35,8 +37,12 @@ export class FileNode {
   }
 
   write(view: Uint8Array, offset: number): void {
-    this.#unsynced.push({ kind: "write", offset, bytes: view.slice() });
-    this.now.write(view, offset);
+    const zero = view.length >= SECTOR_BYTES && isZero(view);
+    const change: Change = zero
+      ? { kind: "zero", offset, count: view.length }
+      : { kind: "write", offset, bytes: view.slice() };
+    this.#unsynced.push(change);
+    apply(this.now, change);
   }
 
   resize(size: number): void {
@@ -54,6 +60,13 @@ export class FileNode {
     this.#unsynced = this.#unsynced.filter(() => random.chance(1, 2));
   }
 
+  flip(byte: number, bit: number): void {
+    for (const content of [this.now, this.durable]) {
+      const one = new Uint8Array(1);
+      if (content.read(one, byte) === 1) content.write(one.map((old) => old ^ (1 << bit)), byte);
+    }
+  }
+
   /** A killed process leaves some of each write under way. */
   settleInFlight(random: Prng): void {
     for (const { view, offset } of this.inFlight) {
@@ -63,17 +76,18 @@ export class FileNode {
     this.inFlight.clear();
   }
 
-  crash(random: Prng, odds: Odds): void {
+  crash(random: Prng, odds: Odds, faults: Counts): void {
     for (const { view, offset } of this.inFlight) this.write(view, offset);
     this.inFlight.clear();
     for (const change of this.#unsynced) {
       const drawn = random.below(6);
       if (drawn < odds.keep) apply(this.durable, change);
-      else if (change.kind === "write") {
+      else if (change.kind !== "resize") {
         const tear = drawn < odds.keep + odds.tear;
+        faults.add(tear ? "write torn at crash" : "write lost at crash");
         if (tear) this.#tear(random, change);
         // The new length may reach the disk although its bytes do not: then there are zeros.
-        const end = change.offset + change.bytes.length;
+        const end = change.offset + (change.kind === "write" ? change.bytes.length : change.count);
         const longer = (tear || odds.tear > 0) && end > this.durable.size && random.chance(1, 3);
         if (longer) this.durable.resize(end);
       }
@@ -82,16 +96,30 @@ export class FileNode {
     this.now.become(this.durable);
   }
 
-  #tear(random: Prng, { offset, bytes }: { offset: number; bytes: Uint8Array }): void {
+  #tear(random: Prng, change: Exclude<Change, { readonly kind: "resize" }>): void {
+    if (change.kind === "zero") return this.#tearZeros(random, change.offset, change.count);
+    const { offset, bytes } = change;
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(bytes.length, at + SECTOR_BYTES - (offset + at) % SECTOR_BYTES);
       if (random.chance(1, 2)) this.durable.write(bytes.subarray(at, end), offset + at);
       at = end;
     }
   }
+
+  /** Zeros may be many: some run of their sectors is there. */
+  #tearZeros(random: Prng, offset: number, count: number): void {
+    const first = Math.floor(offset / SECTOR_BYTES);
+    const sectors = Math.ceil((offset + count) / SECTOR_BYTES) - first;
+    const from = random.below(sectors + 1);
+    const to = from + random.below(sectors - from + 1);
+    const at = Math.max(offset, (first + from) * SECTOR_BYTES);
+    const end = Math.min(offset + count, (first + to) * SECTOR_BYTES);
+    if (end > at) this.durable.zero(at, end - at);
+  }
 }
 
 function apply(content: Content, change: Change): void {
   if (change.kind === "write") content.write(change.bytes, change.offset);
+  else if (change.kind === "zero") content.zero(change.offset, change.count);
   else content.resize(change.size);
 }

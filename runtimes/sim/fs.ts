@@ -20,19 +20,23 @@ export function simFs(host: Host, life: Life): Fs {
   };
   return {
     open: (path, mode) =>
-      work.run("open", `open "${path}" (${mode})`, () => open(work, path, mode)),
-    readFile: (path) => work.run("readFile", `read "${path}"`, () => readFile(host, path)),
+      work.run("open", () => `open "${path}" (${mode})`, () => open(work, path, mode)),
+    readFile: (path) => work.run("readFile", () => `read "${path}"`, () => readFile(host, path)),
     readDir: (path) =>
-      work.run("readDir", `list "${path}"`, () => [...directoryAt(path).now.keys()]),
-    stat: (path) => work.run("stat", `stat "${path}"`, () => stat(host, path)),
-    mkdir: (path) => work.run("mkdir", `create directory "${path}"`, () => mkdir(work, path)),
-    remove: (path) => work.run("remove", `remove "${path}"`, () => remove(host, path)),
+      work.run("readDir", () => `list "${path}"`, () => [...directoryAt(path).now.keys()]),
+    stat: (path) => work.run("stat", () => `stat "${path}"`, () => stat(host, path)),
+    mkdir: (path) => work.run("mkdir", () => `create directory "${path}"`, () => mkdir(work, path)),
+    remove: (path) => work.run("remove", () => `remove "${path}"`, () => remove(host, path)),
     rename: (from, to) =>
-      work.run("rename", `rename "${from}" to "${to}"`, () => rename(host, from, to)),
+      work.run("rename", () => `rename "${from}" to "${to}"`, () => rename(host, from, to)),
     syncDir: (path) =>
-      work.run("syncDir", `sync directory "${path}"`, () => disk.syncDirectory(directoryAt(path))),
+      work.run(
+        "syncDir",
+        () => `sync directory "${path}"`,
+        () => disk.syncDirectory(directoryAt(path)),
+      ),
     lock: (path) =>
-      work.run("lock", `lock directory "${path}"`, () => lock(life, path, directoryAt(path))),
+      work.run("lock", () => `lock directory "${path}"`, () => lock(life, path, directoryAt(path))),
     join,
     absolute,
   };
@@ -50,15 +54,17 @@ function open(work: FileWork, path: string, mode: OpenMode): File {
   if (node.kind === "directory") throw new DiskError("IS_DIRECTORY", "it is a directory");
   if (mode === "create" && node.now.size > 0) node.resize(0);
   disk.opened(node);
-  return new SimFile(work, node, path, mode !== "read");
+  return new SimFile(work, node, absolute(path), path, mode !== "read");
 }
 
-function readFile({ disk }: Host, path: string): Uint8Array {
+function readFile({ disk, files }: Host, path: string): Uint8Array {
   const { directory, name } = disk.parent(path);
   const node = directory.now.get(name);
   if (node === undefined) throw new DiskError("NOT_FOUND", "no such file or directory");
   if (node.kind === "directory") throw new DiskError("IS_DIRECTORY", "it is a directory");
-  return node.now.copy();
+  const bytes = node.now.copy();
+  files.rot(absolute(path), bytes);
+  return bytes;
 }
 
 function stat({ disk }: Host, path: string): FileStat | undefined {

@@ -2,6 +2,7 @@
 import { RuntimeError } from "../../src/runtime.ts";
 import type { Gzip, GzipStream } from "../../src/runtime.ts";
 import { Inflate, InflateError } from "./inflate.ts";
+import { label } from "./labels.ts";
 import type { Life } from "./life.ts";
 
 const STORED_BYTES_MAX = 0xffff;
@@ -11,6 +12,10 @@ const FLAG_EXTRA = 4;
 const FLAG_NAME = 8;
 const FLAG_COMMENT = 16;
 const WORK_US = 50;
+const COMPRESS = label("compress");
+const COMPRESS_END = label("compress end");
+const DECOMPRESS = label("decompress");
+const DECOMPRESS_END = label("decompress end");
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let word = byte;
@@ -36,7 +41,7 @@ class Stored implements GzipStream {
   }
 
   push(chunk: Uint8Array): Promise<Uint8Array> {
-    return this.#life.later(WORK_US, "compress", () => {
+    return this.#life.later(WORK_US, COMPRESS, () => {
       const blocks = Math.ceil(chunk.length / STORED_BYTES_MAX);
       const out: number[] = this.#header();
       const packed = new Uint8Array(out.length + chunk.length + 5 * blocks);
@@ -55,7 +60,7 @@ class Stored implements GzipStream {
   }
 
   end(): Promise<Uint8Array> {
-    return this.#life.later(WORK_US, "compress end", () => {
+    return this.#life.later(WORK_US, COMPRESS_END, () => {
       const last = [1, 0, 0, 0xff, 0xff];
       return Uint8Array.from([...this.#header(), ...last, ...u32(this.#sum), ...u32(this.#size)]);
     });
@@ -79,11 +84,11 @@ class Gathered implements GzipStream {
 
   push(chunk: Uint8Array): Promise<Uint8Array> {
     this.#pieces.push(chunk.slice());
-    return this.#life.later(WORK_US, "decompress", () => new Uint8Array(0));
+    return this.#life.later(WORK_US, DECOMPRESS, () => new Uint8Array(0));
   }
 
   end(): Promise<Uint8Array> {
-    return this.#life.later(WORK_US, "decompress end", () => {
+    return this.#life.later(WORK_US, DECOMPRESS_END, () => {
       const whole = new Uint8Array(this.#pieces.reduce((sum, piece) => sum + piece.length, 0));
       let at = 0;
       for (const piece of this.#pieces) {

@@ -37,6 +37,12 @@ export function simProcess(host: Host, signals: Map<Signal, Set<() => void>>): P
       handlers.add(handler);
       return () => void handlers.delete(handler);
     },
+    spawn: () => ({
+      pid: -1,
+      ended: Promise.resolve("a simulated machine starts no programs"),
+      kill: () => {},
+    }),
+    self: () => ({ executable: "sim", script: "sim" }),
     exit(code) {
       host.exitCode = code;
       host.kill();

@@ -5,7 +5,9 @@
 import { hexOf } from "../base/zxid.ts";
 import { OP_SHORT_NAMES } from "../protocol/ops.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ConnectionView, FourLetterCommands, ServerView } from "../server/view.ts";
+import type { ServerStats } from "../server/stats.ts";
+import type { ConnectionView, FourLetterCommands, QuorumView, ServerView } from "../server/view.ts";
+import { dataFolders, dataSizes } from "./data_sizes.ts";
 import { environment } from "./environment.ts";
 import { hex64, javaAddress, javaDate, javaDouble } from "./java_text.ts";
 import { metrics } from "./metrics.ts";
@@ -17,8 +19,6 @@ const MASK_BYTES = 8;
 const NO_BYTES = new Uint8Array(0);
 /** Answered whether or not the server serves. */
 const ALWAYS = new Set(["ruok", "envi", "gtmk", "stmk", "isro"]);
-/** Directories of logs and snapshots are those below dataDir and dataLogDir. */
-const VERSION_FOLDER = "version-2";
 
 export class FourLetterWords implements FourLetterCommands {
   readonly #view: ServerView;
@@ -106,6 +106,7 @@ export class FourLetterWords implements FourLetterCommands {
       `Zxid: 0x${hexOf(lastZxid)}`,
       `Mode: ${mode}`,
       `Node count: ${nodeCount}`,
+      ...(mode === "leader" ? [`Proposal sizes last/min/max: ${proposalSizes(stats)}`] : []),
     );
   }
 
@@ -114,18 +115,23 @@ export class FourLetterWords implements FourLetterCommands {
   }
 
   #mntr(): string {
+    const { mode, quorum } = this.#view;
     const all = [...metrics(this.#view, this.#runtime)];
+    const master = mode === "observer" ? quorum?.masterSid : undefined;
     return lines(
       `zk_version\t${this.#version}`,
-      `zk_server_state\t${this.#view.mode}`,
+      `zk_server_state\t${mode}`,
+      ...(quorum === undefined ? [] : [`zk_peer_state\t${quorum.peerState}`]),
+      ...(master === undefined ? [] : [`zk_observer_master_id\t${master}`]),
       ...all.map(([name, value]) => `zk_${name}\t${value}`),
     );
   }
 
   async #conf(): Promise<string> {
-    const { options, clientPort, mode } = this.#view;
-    const { dataDir, dataLogDir } = this.#directories();
-    const [dataSize, logSize] = await this.#sizes();
+    const { options, clientPort, mode, quorum } = this.#view;
+    const { fs } = this.#runtime;
+    const { dataDir, dataLogDir } = dataFolders(fs, options);
+    const [dataSize, logSize] = await dataSizes(fs, options);
     return lines(
       `clientPort=${clientPort}`,
       "secureClientPort=-1",
@@ -138,37 +144,13 @@ export class FourLetterWords implements FourLetterCommands {
       `minSessionTimeout=${options.minSessionTimeoutMs}`,
       `maxSessionTimeout=${options.maxSessionTimeoutMs}`,
       `clientPortListenBacklog=${options.clientPortListenBacklog}`,
-      `serverId=${mode === "standalone" ? 0 : options.serverId}`,
-    );
+      `serverId=${quorum === undefined ? 0 : options.serverId}`,
+    ) + (quorum === undefined ? "" : quorumConf(quorum, mode === "read-only"));
   }
 
   async #dirs(): Promise<string> {
-    const [dataSize, logSize] = await this.#sizes();
+    const [dataSize, logSize] = await dataSizes(this.#runtime.fs, this.#view.options);
     return lines(`datadir_size: ${dataSize}`, `logdir_size: ${logSize}`);
-  }
-
-  #directories(): { readonly dataDir: string; readonly dataLogDir: string } {
-    const { fs } = this.#runtime;
-    const { dataDir, dataLogDir } = this.#view.options;
-    return {
-      dataDir: fs.absolute(fs.join(dataDir, VERSION_FOLDER)),
-      dataLogDir: fs.absolute(fs.join(dataLogDir, VERSION_FOLDER)),
-    };
-  }
-
-  async #sizes(): Promise<[number, number]> {
-    const { dataDir, dataLogDir } = this.#directories();
-    return [await this.#sizeOf(dataDir), await this.#sizeOf(dataLogDir)];
-  }
-
-  /** Files may come and go meanwhile: one that is gone has no size. */
-  async #sizeOf(folder: string): Promise<number> {
-    const { fs } = this.#runtime;
-    const names = await fs.readDir(folder).catch(() => []);
-    const stats = await Promise.all(
-      names.map((name) => fs.stat(fs.join(folder, name)).catch(() => undefined)),
-    );
-    return stats.reduce((sum, stat) => sum + (stat?.kind === "file" ? stat.size : 0), 0);
   }
 
   #cons(): string {
@@ -188,10 +170,6 @@ export class FourLetterWords implements FourLetterCommands {
   #dump(): string {
     const view = this.#view;
     const owners = [...view.ephemerals()];
-    const sessions = [...view.sessionBuckets()].map(({ expiryMs, members }) => ({
-      expiryMs,
-      members: members.map(hex64),
-    }));
     const connections = [...view.connectionBuckets()].map(({ expiryMs, members }) => ({
       expiryMs,
       members: members.map(({ remote, sessionId }) =>
@@ -200,13 +178,27 @@ export class FourLetterWords implements FourLetterCommands {
     }));
     return linesOf([
       "SessionTracker dump:",
-      ...this.#expirySets("Session", sessions),
+      ...this.#sessions(),
       "ephemeral nodes dump:",
       `Sessions with Ephemerals (${owners.length}):`,
       ...owners.flatMap(([id, paths]) => [`${hex64(id)}:`, ...paths.map((path) => `\t${path}`)]),
       "Connections dump:",
       ...this.#expirySets("Connections", connections),
     ]);
+  }
+
+  /** By expiry where that is watched; at a learner all that the ensemble has. */
+  #sessions(): string[] {
+    const all = this.#view.globalSessions();
+    if (all !== undefined) {
+      const rows = [...all].map(([id, timeoutMs]) => `${hex64(id)}\t${timeoutMs}ms`);
+      return [`Global Sessions(${rows.length}):`, ...rows];
+    }
+    const buckets = [...this.#view.sessionBuckets()].map(({ expiryMs, members }) => ({
+      expiryMs,
+      members: members.map(hex64),
+    }));
+    return this.#expirySets("Session", buckets);
   }
 
   #expirySets(
@@ -249,6 +241,23 @@ function allowedWords({ options }: ServerView): ReadonlySet<string> | "all" {
   const words = options.fourLetterWhitelist.split(",").map((word) => word.trim());
   if (words.includes("*")) return "all";
   return new Set([...words, "srvr", ...(options.readOnlyModeEnabled ? ["isro"] : [])]);
+}
+
+function proposalSizes(stats: ServerStats): string {
+  return `${stats.lastProposalBytes}/${stats.minProposalBytes}/${stats.maxProposalBytes}`;
+}
+
+/** What `conf` has of an ensemble's server; the membership ends without a newline. */
+function quorumConf(quorum: QuorumView, isReadOnly: boolean): string {
+  const settings = lines(
+    `initLimit=${quorum.initLimitTicks}`,
+    `syncLimit=${quorum.syncLimitTicks}`,
+    `electionAlg=${quorum.electionAlg}`,
+    `electionPort=${quorum.electionPort}`,
+    `quorumPort=${quorum.quorumPorts.join("|")}`,
+    `peerType=${quorum.isObserver ? 1 : 0}`,
+  );
+  return isReadOnly ? settings : `${settings}membership: \n${quorum.membership}`;
 }
 
 /** Each line with its end; none for no lines. For lists without bound: as arguments they would overflow the stack. */

@@ -4,9 +4,9 @@
  * quotas.
  */
 import type { Runtime } from "../runtime.ts";
-import type { Counters, Summaries } from "../server/stats.ts";
+import type { Counters, ServerStats, Summaries } from "../server/stats.ts";
 import type { LatencySummary, Summary } from "../server/summary.ts";
-import type { ServerView } from "../server/view.ts";
+import type { LeadingView, ServerView } from "../server/view.ts";
 import { javaDouble } from "./java_text.ts";
 
 /** Lines of `mntr` without the version and state: name and value, Apache's order of groups. */
@@ -37,7 +37,8 @@ export function* metrics(
   }
 }
 
-function* gauges(
+/** Name and value, of what goes up and down. */
+export function* gauges(
   view: ServerView,
   { clock, process }: Pick<Runtime, "clock" | "process">,
 ): Generator<readonly [string, string]> {
@@ -68,6 +69,26 @@ function* gauges(
   yield ["auth_failed_count", count(stats.counters.authFailures)];
   yield ["non_mtls_remote_conn_count", "0"];
   yield ["non_mtls_local_conn_count", "0"];
+  const { quorum } = view;
+  if (quorum === undefined) return;
+  yield ["quorum_size", count(quorum.quorumSize)];
+  if (quorum.leading !== undefined) yield* leading(quorum.leading, stats, clock.monotonicMs());
+}
+
+function* leading(
+  leader: LeadingView,
+  stats: ServerStats,
+  nowMs: number,
+): Generator<readonly [string, string]> {
+  yield ["learners", String(leader.learners)];
+  yield ["synced_followers", String(leader.syncedFollowers)];
+  yield ["synced_non_voting_followers", String(leader.syncedNonVotingFollowers)];
+  yield ["synced_observers", String(leader.syncedObservers)];
+  yield ["pending_syncs", String(leader.pendingSyncs)];
+  yield ["leader_uptime", String(Math.floor(nowMs - leader.sinceMs))];
+  yield ["last_proposal_size", String(stats.lastProposalBytes)];
+  yield ["max_proposal_size", String(stats.maxProposalBytes)];
+  yield ["min_proposal_size", String(stats.minProposalBytes)];
 }
 
 function* basic(name: string, summary: Summary | undefined): Generator<readonly [string, string]> {
@@ -90,7 +111,7 @@ function without(names: string): Row<never>[] {
   return names.trim().split(/\s+/).map((name) => [name] as const);
 }
 
-const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
+export const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
   ["connection_request_count", "connectRequests"],
   ["connection_rejected", "connectionsRejected"],
   ["connection_drop_count", "connectionsDropped"],
@@ -108,20 +129,26 @@ const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
   ["stale_replies", "staleReplies"],
   ["request_throttle_wait_count", "throttleWaits"],
   ["snapshot_error_count", "snapshotErrors"],
+  ["snapshot_rate_limited_count", "snapshotsRateLimited"],
   ["unrecoverable_error_count", "unrecoverableErrors"],
+  ["looking_count", "lookings"],
+  ["diff_count", "diffSyncs"],
+  ["snap_count", "snapSyncs"],
+  ["learner_proposal_received_count", "proposalsReceived"],
+  ["learner_commit_received_count", "commitsReceived"],
+  ["revalidate_count", "revalidationsAsked"],
   ...without(`
-    looking_count diff_count snap_count learner_proposal_received_count learner_commit_received_count
-    request_commit_queued quit_leading_due_to_disloyal_voter revalidate_count response_packet_cache_hits
+    request_commit_queued quit_leading_due_to_disloyal_voter response_packet_cache_hits
     response_packet_cache_misses response_packet_get_children_cache_hits response_packet_get_children_cache_misses
     prep_processor_request_queued sync_processor_request_queued outstanding_changes_queued
     outstanding_changes_removed stale_requests_dropped throttled_ops dead_watchers_queued dead_watchers_cleared
     add_dead_watcher_stall_time ensemble_auth_success ensemble_auth_fail ensemble_auth_skip
     unsuccessful_handshake tls_handshake_exceeded insecure_admin_count cnxn_closed_without_zk_server_running
     skip_learner_request_to_next_processor_count requests_not_forwarded_to_commit_processor
-    snapshot_rate_limited_count restore_error_count restore_rate_limited_count`),
+    restore_error_count restore_rate_limited_count`),
 ];
 
-const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
+export const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
   ["dbinittime", "databaseLoadMs"],
@@ -145,7 +172,7 @@ const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
     learner_request_processor_queue_size socket_closing_time`),
 ];
 
-const ADVANCED: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
+export const ADVANCED: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["readlatency", "readMs"],
   ["updatelatency", "updateMs"],
   ["sync_processor_queue_and_flush_time_ms", "flushMs"],

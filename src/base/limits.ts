@@ -30,3 +30,16 @@ export const MULTI_READ_BYTES_MAX = 64 * 1024 * 1024;
 export const TXN_BYTES_MAX = 64 * 1024 * 1024;
 /** One expanded ACL list: its entries' ids. */
 export const ACL_BYTES_MAX = 16 * 1024 * 1024;
+/** One chunk of the ensemble's history: about 900 txns of 1 KiB; small ensembles begin with less. */
+export const HISTORY_CHUNK_BYTES = 1024 * 1024;
+export const HISTORY_CHUNK_BYTES_FIRST = 64 * 1024;
+/** Applied txns kept for learners that come back, whatever commitLogCount says. */
+export const HISTORY_KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** What a slow learner's link may hold back; beyond it the link is dropped: a snapshot is the shorter way then. */
+export const HISTORY_BYTES_MAX = 128 * 1024 * 1024;
+/** Connections to an election or quorum port that have not said who they are: more than any ensemble has servers. */
+export const PEER_HANDSHAKES_MAX = 256;
+/** What one link between servers may owe to the system: a turn's proposals, answers; a sync waits for every piece. */
+export const LINK_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes proposed by a leader and not applied: beyond it clients' input waits. */
+export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;

@@ -5,7 +5,7 @@ import { RuntimeError } from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { oneLine } from "./one_line.ts";
 
-export const Exit = { clean: 0, failed: 1, usage: 2, dataDirectory: 3 } as const;
+export const Exit = { clean: 0, failed: 1, usage: 2, dataDirectory: 3, adminServer: 4 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
 export interface Failure {

@@ -1,9 +1,12 @@
 /** All commands and flags, with commander; loaded only when the short path of run.ts does not do. */
 import { Command, CommanderError, Option } from "commander";
+import type { OpenHttpDoor } from "../admin/http_door.ts";
 import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { addEnsembleCommands } from "./ensemble_commands.ts";
+import { GATEWAY_DEFAULTS, type GatewayFlags } from "./gateway_flags.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
 
 /** Paragraphs are one line each: commander breaks lines at the terminal's width. */
@@ -30,13 +33,20 @@ Examples:
   menagerie server zoo.cfg                    as Apache's server would with that file
   menagerie server --port 2182 --data-dir d   from flags alone
   menagerie server --set snapCount=50000      any key of a zoo.cfg
+  menagerie init --servers a,b,c --id 1       zoo.cfg and myid for host a of an ensemble
+  menagerie ensemble                          three servers on this machine, to try things out
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
+  menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
 
 /** @throws {UsageError} wrong use; whatever the command throws */
-export async function runProgram(runtime: Runtime, args: readonly string[]): Promise<void> {
-  const program = buildProgram(runtime);
+export async function runProgram(
+  runtime: Runtime,
+  args: readonly string[],
+  openHttp?: OpenHttpDoor,
+): Promise<void> {
+  const program = buildProgram(runtime, openHttp);
   try {
     const unknown = args[0] === "help" ? args[1] : undefined;
     if (unknown !== undefined && !COMMANDS.includes(unknown)) throw unknownCommand(unknown);
@@ -49,7 +59,16 @@ export async function runProgram(runtime: Runtime, args: readonly string[]): Pro
   }
 }
 
-const COMMANDS = ["server", "convert", "settings", "version", "help"];
+const COMMANDS = [
+  "server",
+  "init",
+  "ensemble",
+  "convert",
+  "gateway",
+  "settings",
+  "version",
+  "help",
+];
 
 /** What helps after a mistake: a flag of the command that was meant, or where its help is. */
 function hint(program: Command, args: readonly string[], error: CommanderError): string {
@@ -71,7 +90,7 @@ function unknownCommand(word: string): UsageError {
   return new UsageError(`unknown command '${word}'; ${advice}`);
 }
 
-function buildProgram(runtime: Runtime): Command {
+function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Command {
   const program = new Command("menagerie")
     .description(ABOUT)
     .version(versionText(runtime), "-v, --version", "show the version")
@@ -85,8 +104,10 @@ function buildProgram(runtime: Runtime): Command {
       writeErr: () => {}, // the one line on errors is ours
     })
     .enablePositionalOptions();
-  addServer(runtime, program);
+  addServer(runtime, program, openHttp);
+  addEnsembleCommands(runtime, program);
   addConvert(runtime, program);
+  addGateway(runtime, program, openHttp);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
       const { flagReference, keyReference } = await import("../config/reference.ts");
@@ -105,7 +126,11 @@ function versionText({ name, version }: Runtime): string {
   return `menagerie ${VERSION} (compatible with ZooKeeper ${COMPATIBLE_WITH}) on ${name} ${version}`;
 }
 
-function addServer(runtime: Runtime, program: Command): void {
+function addServer(
+  runtime: Runtime,
+  program: Command,
+  openHttp: OpenHttpDoor | undefined,
+): void {
   const command = program
     .command("server", { isDefault: true })
     .summary("start a server (the default)")
@@ -127,7 +152,7 @@ function addServer(runtime: Runtime, program: Command): void {
     }
     const { serve } = await import("./serve.ts");
     const explicit = runtime.process.args.includes("server");
-    await serve(runtime, { file, flags: flagSettings(options), banner: !explicit });
+    await serve(runtime, { file, flags: flagSettings(options), banner: !explicit, openHttp });
   });
 }
 
@@ -189,4 +214,40 @@ interface ConvertFlags {
   readonly logDir?: string;
   readonly extendedTypes?: boolean;
   readonly emulate353TtlNodes?: boolean;
+}
+
+function addGateway(
+  runtime: Runtime,
+  program: Command,
+  openHttp: OpenHttpDoor | undefined,
+): void {
+  program
+    .command("gateway")
+    .summary("REST in front of servers elsewhere")
+    .description(
+      "Serves REST, event streams and WebSocket by HTTP, and asks ZooKeeper's servers for it, whoever made them (docs/http.md).",
+    )
+    .addOption(
+      new Option("--connect <servers>", "host:port,... and a chroot, as clients write it")
+        .makeOptionMandatory(),
+    )
+    .option("--host <address>", "address to listen on", GATEWAY_DEFAULTS.host)
+    .option("--port <port>", "port to listen on, 0 for a free one", GATEWAY_DEFAULTS.port)
+    .option("--tokens <file>", "bearer tokens and their credentials; other hosts need one")
+    .option("--allow-origins <list>", "origins whose pages may use it, with commas")
+    .option(
+      "--requests-per-second <n>",
+      "requests of one address in a second, 0 for no limit",
+      GATEWAY_DEFAULTS.requestsPerSecond,
+    )
+    .option(
+      "--max-streams <n>",
+      "event streams and WebSockets at once",
+      GATEWAY_DEFAULTS.maxStreams,
+    )
+    .option("--max-sessions <n>", "sessions of HTTP clients at once", GATEWAY_DEFAULTS.maxSessions)
+    .action(async (flags: GatewayFlags) => {
+      const { gateway } = await import("./gateway.ts");
+      await gateway(runtime, flags, openHttp);
+    });
 }

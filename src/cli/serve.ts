@@ -1,15 +1,24 @@
 /** `menagerie server`: configuration in, a running server, and its end by signal or failure. */
 import { FourLetterWords } from "../admin/four_letter_words.ts";
+import type { HttpDoor, OpenHttpDoor } from "../admin/http_door.ts";
 import { messageOf } from "../base/errors.ts";
+import { utf8Decode } from "../base/host.ts";
 import type { Log } from "../base/log.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { Setting } from "../config/settings.ts";
-import type { MonotonicMs, Runtime, Signal } from "../runtime.ts";
+import {
+  type Address,
+  type MonotonicMs,
+  type Runtime,
+  RuntimeError,
+  type Signal,
+} from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 import { bannerOf } from "./banner.ts";
 import { Exit, failureOf } from "./failure.ts";
 import { programLog } from "./logging.ts";
+import { oneLine } from "./one_line.ts";
 import { VERSION, ZOOKEEPER_VERSION } from "./version.ts";
 
 export interface ServeOptions {
@@ -17,6 +26,8 @@ export interface ServeOptions {
   readonly flags: readonly Setting[];
   /** Whether a few lines on standard output tell a newcomer what runs and how to stop it. */
   readonly banner: boolean;
+  /** Undefined: no HTTP on this host. */
+  readonly openHttp: OpenHttpDoor | undefined;
 }
 
 /** Lines of a start that takes longer than this are shown while it goes on. */
@@ -59,7 +70,50 @@ export async function serve(runtime: Runtime, options: ServeOptions): Promise<vo
     dataLogDir: configuration.server.dataLogDir,
   });
   await program.open();
+  const door = await openDoor(runtime, options, server, log);
+  if (door !== undefined) stopped.useDoor(door);
   void server.failed.then((error) => fail(runtime, error, configuration.server));
+}
+
+/**
+ * The HTTP door, once clients are served. The default port may be taken, by a second server on the machine say: that is
+ * told, and the server goes on. A port that was asked for is needed: without it the start ends, as Apache's does.
+ */
+async function openDoor(
+  runtime: Runtime,
+  { file, openHttp }: ServeOptions,
+  server: RunningServer,
+  log: Log,
+): Promise<HttpDoor | undefined> {
+  const { view, control } = server;
+  const { adminEnabled, adminAddress, adminPort, metricsPortEnabled } = view.options;
+  if (!adminEnabled || openHttp === undefined) return undefined;
+  const initialConfiguration = file === undefined
+    ? ""
+    : utf8Decode(await runtime.fs.readFile(file).catch(() => new Uint8Array(0)));
+  const host = { view, control, runtime, version: ZOOKEEPER_VERSION, initialConfiguration };
+  try {
+    const door = await openHttp({ runtime, log, version: VERSION, server: host });
+    log.info("Serving HTTP", {
+      url: `http://${urlHost(door.address)}:${door.address.port}${view.options.adminCommandUrl}`,
+    });
+    return door;
+  } catch (error) {
+    const isTaken = error instanceof RuntimeError && error.code === "ADDRESS_IN_USE";
+    if (isTaken && adminPort === undefined && !metricsPortEnabled) {
+      log.info("No HTTP: port 8080 is taken; choose one with admin.serverPort", {
+        address: adminAddress,
+      });
+      return undefined;
+    }
+    await server.stop().catch(() => {}); // the first failure is the one to tell
+    runtime.process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
+    return runtime.process.exit(Exit.adminServer);
+  }
+}
+
+function urlHost({ host, family }: Address): string {
+  return family === 6 ? `[${host}]` : host;
 }
 
 function fail(runtime: Runtime, error: unknown, options: ServerOptions): never {
@@ -84,8 +138,9 @@ const SAME_REQUEST_MS = 1000;
 export function onStopSignals(
   runtime: Pick<Runtime, "process" | "clock">,
   log: Log,
-): { use(server: RunningServer): void } {
+): { use(server: RunningServer): void; useDoor(door: HttpDoor): void } {
   let server: RunningServer | undefined;
+  let door: HttpDoor | undefined;
   let stoppingSinceMs: MonotonicMs | undefined;
   const stop = async (signal: Signal): Promise<void> => {
     if (server === undefined) return runtime.process.exit(Exit.clean);
@@ -97,6 +152,7 @@ export function onStopSignals(
     stoppingSinceMs = nowMs;
     log.info("Stopping; another signal, a second or more from now, ends at once", { signal });
     try {
+      if (door !== undefined) await door.close();
       await server.stop();
     } catch (error) {
       log.error("Could not stop cleanly", { error: messageOf(error) });
@@ -111,6 +167,9 @@ export function onStopSignals(
   return {
     use(running) {
       server = running;
+    },
+    useDoor(opened) {
+      door = opened;
     },
   };
 }

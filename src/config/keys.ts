@@ -2,14 +2,8 @@
 import { CLUSTER_KEYS, OBSERVER_KEYS, RECONFIG_KEYS } from "./keys_ensemble.ts";
 import { AUTH_KEYS, TLS_KEYS } from "./keys_security.ts";
 import { BASIC_KEYS, LIMIT_KEYS, PIPELINE_KEYS, SESSION_KEYS } from "./keys_server.ts";
-import {
-  ADMIN_KEYS,
-  DEBUG_KEYS,
-  METRICS_KEYS,
-  OWN_KEYS,
-  PURGE_KEYS,
-  STORAGE_KEYS,
-} from "./keys_storage.ts";
+import { ADMIN_KEYS, HTTP_KEYS, METRICS_KEYS } from "./keys_http.ts";
+import { DEBUG_KEYS, OWN_KEYS, PURGE_KEYS, STORAGE_KEYS } from "./keys_storage.ts";
 import type { Rule } from "./rule.ts";
 
 export interface KeySection {
@@ -25,6 +19,7 @@ export const KEY_SECTIONS: readonly KeySection[] = [
   { title: "Storage", rules: STORAGE_KEYS },
   { title: "Purge", rules: PURGE_KEYS },
   { title: "Four-letter words and admin server", rules: ADMIN_KEYS },
+  { title: "HTTP door", rules: HTTP_KEYS },
   { title: "Authentication and ACLs", rules: AUTH_KEYS },
   { title: "TLS", rules: TLS_KEYS },
   { title: "Ensemble", rules: CLUSTER_KEYS },

@@ -339,16 +339,22 @@ export const LIMIT_KEYS: readonly Rule[] = [
     (enforceQuota) => ({ enforceQuota }),
     "Requests beyond a hard quota are refused",
   ),
-  later(
+  works(
     "leader.maxConcurrentSnapSyncs",
     decodedInt(1),
     "10",
-    "Learners synced by snapshot at once",
+    (maxConcurrentSnapSyncs) => ({ maxConcurrentSnapSyncs }),
+    "Observers synced by snapshot at once",
     { aliases: ["maxConcurrentSnapSyncs"] },
   ),
-  later("leader.maxConcurrentDiffSyncs", decodedInt(1), "100", "Learners synced by log at once", {
-    aliases: ["maxConcurrentDiffSyncs"],
-  }),
+  works(
+    "leader.maxConcurrentDiffSyncs",
+    decodedInt(1),
+    "100",
+    (maxConcurrentDiffSyncs) => ({ maxConcurrentDiffSyncs }),
+    "Observers synced by log at once",
+    { aliases: ["maxConcurrentDiffSyncs"] },
+  ),
 ];
 
 export const PIPELINE_KEYS: readonly Rule[] = [

@@ -1,4 +1,4 @@
-/** Settings of operations §1.7 to §1.9: storage, purge, words and admin; and our own. */
+/** Settings of operations §1.7, §1.8 and §1.14: storage, purge, debugging; and our own. */
 import {
   anyDecodedInt,
   anyInt,
@@ -10,9 +10,7 @@ import {
   ms,
   named,
   oneOf,
-  port,
   someText,
-  text,
   yesNo,
 } from "./forms.ts";
 import { later, none, type Rule, works } from "./rule.ts";
@@ -49,17 +47,19 @@ export const STORAGE_KEYS: readonly Rule[] = [
     (size) => ({ preAllocBytes: size * KIB }),
     "Zeros are written ahead of the log, KiB, at most 256 at a time; 0 or less: none",
   ),
-  later(
+  works(
     "commitLogCount",
     decodedInt(1),
     "500",
+    (commitLogCount) => ({ commitLogCount }),
     "Txns kept in memory for followers that are behind",
   ),
-  later(
+  works(
     "snapshotSizeFactor",
     fraction,
     "0.33",
-    "Followers are sent log up to this share of the snapshot's size",
+    (snapshotSizeFactor) => ({ snapshotSizeFactor }),
+    "Followers are sent log up to this share of the snapshot's size; 0: any size",
   ),
   works(
     "snapshot.compression.method",
@@ -96,7 +96,13 @@ export const STORAGE_KEYS: readonly Rule[] = [
     (serializeLastZxid) => ({ serializeLastZxid }),
     "Snapshots end with the last zxid",
   ),
-  later("forceSnapshotSync", bool, "false", "Followers are always synced by snapshot"),
+  works(
+    "forceSnapshotSync",
+    bool,
+    "false",
+    (forceSnapshotSync) => ({ forceSnapshotSync }),
+    "Followers are always synced by snapshot",
+  ),
   works(
     "extendedTypesEnabled",
     bool,
@@ -151,30 +157,6 @@ export const PURGE_KEYS: readonly Rule[] = [
   ),
 ];
 
-const noAdmin = "The HTTP admin server";
-
-export const ADMIN_KEYS: readonly Rule[] = [
-  works(
-    "4lw.commands.whitelist",
-    text,
-    "srvr",
-    (fourLetterWhitelist) => ({ fourLetterWhitelist }),
-    "Four-letter words that are answered, with commas, or *; srvr always is",
-  ),
-  later("admin.enableServer", bool, "true", noAdmin, { harmless: ["false"] }),
-  later("admin.serverAddress", someText, "0.0.0.0", noAdmin),
-  later("admin.serverPort", port, "8080", noAdmin),
-  later("admin.commandURL", someText, "/commands", noAdmin),
-  later("admin.idleTimeout", ms(0), "30000", noAdmin),
-  later("admin.httpVersion", anyDecodedInt, "11", noAdmin),
-  later("admin.portUnification", bool, "false", noAdmin),
-  later("admin.forceHttps", bool, "false", noAdmin),
-  later("admin.needClientAuth", bool, "false", noAdmin),
-  later("admin.rateLimiterIntervalInMS", ms(0), "300000", noAdmin),
-  later("admin.snapshot.enabled", bool, "true", noAdmin, { harmless: ["false"] }),
-  later("admin.restore.enabled", bool, "true", noAdmin, { harmless: ["false"] }),
-];
-
 const pathStats = "Requests counted by path";
 const watcherClean = "Lazy removal of dead watchers; ours go at once";
 
@@ -212,26 +194,19 @@ export const DEBUG_KEYS: readonly Rule[] = [
   later("pathStats.topPathMax", decodedInt(1), "20", pathStats),
   later("pathStats.initialDelay", decodedInt(0), "5", pathStats),
   later("pathStats.delay", decodedInt(0), "5", pathStats),
-  later("audit.enable", bool, "false", "Audit log"),
-  later("audit.impl.class", someText, "org.apache.zookeeper.audit.Slf4jAuditLogger", "Audit log"),
-];
-
-const exporter = "Metrics for Prometheus";
-
-export const METRICS_KEYS: readonly Rule[] = [
-  later(
-    "metricsProvider.className",
-    someText,
-    "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
-    exporter,
+  works(
+    "audit.enable",
+    bool,
+    "false",
+    (auditEnabled) => ({ auditEnabled }),
+    "A log line for each change that a client asks for, as Apache's audit log has it",
   ),
-  later("metricsProvider.httpHost", someText, "0.0.0.0", exporter),
-  later("metricsProvider.httpPort", port, "7000", exporter),
-  later("metricsProvider.exportJvmInfo", bool, "true", exporter, { harmless: ["false"] }),
-  later("metricsProvider.numWorkerThreads", decodedInt(0), "1", exporter),
-  later("metricsProvider.maxQueueSize", decodedInt(0), "1000000", exporter),
-  later("metricsProvider.workerShutdownTimeoutMs", ms(0), "1000", exporter),
-  later("metricsProvider.*", text, "", exporter),
+  none(
+    "audit.impl.class",
+    someText,
+    "org.apache.zookeeper.audit.Slf4jAuditLogger",
+    "Java class that writes audit lines; ours go to the log",
+  ),
 ];
 
 export const OWN_KEYS: readonly Rule[] = [

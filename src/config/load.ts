@@ -1,6 +1,7 @@
 /** Reads zoo.cfg, the dynamic file and myid through the door, and resolves them with flags and variables. */
 import { messageOf, UsageError } from "../base/errors.ts";
 import { type Fs, type Runtime, RuntimeError } from "../runtime.ts";
+import { joinEnsemble } from "./membership.ts";
 import { parseProperties } from "./properties.ts";
 import { type Configuration, effectiveSettings, type Notice, resolve } from "./resolve.ts";
 import { type Setting, settingsOfEnvironment, settingsOfFile } from "./settings.ts";
@@ -25,8 +26,9 @@ export async function loadConfiguration(
   const dynamic = dynamicFile === undefined
     ? []
     : await readDynamic(fs, dynamicFile.value, settings);
-  const { server, log, notices } = resolve(settings, { file, dynamic });
-  const serverId = await readMyId(fs, fs.join(server.dataDir, "myid"));
+  const { server, log, notices, group } = resolve(settings, { file, dynamic });
+  const myIdPath = fs.join(server.dataDir, "myid");
+  const serverId = await readMyId(fs, myIdPath);
   const withId = serverId === undefined ? server : Object.freeze({ ...server, serverId });
   const largest = server.emulate353TtlNodes ? 127 : server.extendedTypes ? 254 : 255;
   if (withId.serverId > largest) {
@@ -34,7 +36,11 @@ export async function loadConfiguration(
       `Cannot use server id ${withId.serverId} of ${server.dataDir}/myid: expected 1 to ${largest}`,
     );
   }
-  return { server: withId, log, notices: [...notices, ...doubtfulPaths(settings, file)] };
+  const all = [...notices, ...doubtfulPaths(settings, file)];
+  if (group === undefined) return { server: withId, log, notices: all, group };
+  const isPortGiven = effectiveSettings(settings).has("clientPort");
+  const joined = joinEnsemble(withId, group, serverId, myIdPath, isPortGiven);
+  return { server: joined.server, log, notices: [...all, ...joined.notices], group };
 }
 
 async function readSettings(fs: Fs, file: string): Promise<Setting[]> {

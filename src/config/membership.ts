@@ -1,70 +1,187 @@
-/** The server.N lines (operations §1.3): read, and counted. Ensembles come later, so one alone is all that may be. */
+/** The server.N, group.N and weight.N lines (operations §1.3): read, counted, and made into an ensemble once myid is known. */
 import { UsageError } from "../base/errors.ts";
+import { DEFAULT_ENSEMBLE_OPTIONS, type EnsembleOptions } from "../server/ensemble/options.ts";
+import type { ServerOptions } from "../server/options.ts";
+import { type Member, type Membership, membershipOf, parseMember } from "../zab/membership.ts";
+import type { Sid } from "../zab/vote.ts";
+import { findKey } from "./keys.ts";
+import type { Notice } from "./resolve.ts";
+import type { Draft } from "./rule.ts";
 import type { Setting } from "./settings.ts";
 
-export interface Member {
-  readonly id: number;
-  readonly observer: boolean;
-  /** From the part after `;`, when there is one. */
-  readonly clientHost: string | undefined;
-  readonly clientPort: number | undefined;
-  readonly source: string;
+export interface Group {
+  readonly members: ReadonlyMap<Sid, Member>;
+  /** Of each line: file and line. */
+  readonly sources: ReadonlyMap<Sid, string>;
+  readonly membership: Membership;
+  /** Several voters, or one with standaloneEnabled=false. */
+  readonly isEnsemble: boolean;
+  readonly options: Partial<EnsembleOptions>;
 }
 
-const FORM = "host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]";
-const HOST = "(?:\\[[0-9a-fA-F:.%]+\\]|[^:;|\\[\\]]+)";
-const ADDRESS = `${HOST}:\\d{1,5}:\\d{1,5}`;
-const SERVER = new RegExp(
-  `^(${ADDRESS}(?:\\|${ADDRESS})*)(?::(participant|observer))?(?:;(?:(${HOST}):)?(\\d{1,5}))?$`,
-  "i",
-);
+const SID_MAX = 255;
 
-/** @throws {UsageError} another form, a bad number, a port used twice */
-export function parseMember(name: string, setting: Setting): Member {
-  const { value, source } = setting;
-  const id = /^server\.(\d{1,18})$/.exec(name)?.[1];
-  if (id === undefined || Number(id) > 255) {
+/**
+ * What the lines say; undefined: there are none.
+ * @throws {UsageError} another form, no voter, observers without an ensemble, limits that are missing
+ */
+export function groupOf(draft: Draft, settings: readonly Setting[]): Group | undefined {
+  const members = new Map<Sid, Member>();
+  const sources = new Map<Sid, string>();
+  const groups = new Map<number, Sid[]>();
+  const weights = new Map<Sid, number>();
+  for (const setting of settings) {
+    const name = findKey(setting.key)?.name ?? setting.key;
+    const [, kind, id] = /^(server|group|weight)\.(.*)$/.exec(name) ?? [];
+    if (kind === "server") {
+      const member = memberOf(name, setting, draft);
+      members.set(member.sid, member);
+      sources.set(member.sid, setting.source);
+    } else if (kind === "group") groups.set(Number(id), setting.value.split(":").map(sidOf));
+    else if (kind === "weight") weights.set(sidOf(id ?? ""), Number(setting.value));
+  }
+  if (members.size === 0) {
+    if (draft.standaloneEnabled !== false) return undefined;
     throw new UsageError(
-      `Cannot use "${name}" (${source}): expected server.N with N from 0 to 255`,
+      'Cannot start with "standaloneEnabled" = "false": no server.N is configured; add this server\'s line',
     );
   }
-  const found = SERVER.exec(value.replaceAll(" ", ""));
-  const [, addresses = "", role, clientHost, clientPort] = found ?? [];
-  const pairs = addresses.split("|").map((address) => address.split(":").slice(-2).map(Number));
-  const ports = [...pairs.flat(), Number(clientPort ?? 0)];
-  if (found === null || ports.some((port) => port > 65_535) || pairs.some(([a, b]) => a === b)) {
-    throw new UsageError(`Cannot use "${name}" = "${value}" (${source}): expected ${FORM}`);
+  const voters = [...members.values()].filter(({ role }) => role === "participant").length;
+  const isEnsemble = voters > 1 || (draft.standaloneEnabled === false && voters === 1);
+  if (!isEnsemble && members.size > voters) {
+    const observer = [...members.values()].find(({ role }) => role === "observer") as Member;
+    throw new UsageError(
+      `Cannot start: an observer is configured (${
+        sources.get(observer.sid)
+      }) beside ${voters} voting ` +
+        "servers; observers need an ensemble of at least 2 (or standaloneEnabled=false)",
+    );
   }
-  return {
-    id: Number(id),
-    observer: role?.toLowerCase() === "observer",
-    clientHost: clientHost?.replace(/^\[|\]$/g, ""),
-    clientPort: clientPort === undefined ? undefined : Number(clientPort),
-    source,
-  };
+  const options = splitDraft(draft).ensemble;
+  if (isEnsemble) demandLimits(options);
+  const membership = membershipOf([...members.values()], undefined, groups, weights);
+  return { members, sources, membership, isEnsemble, options };
+}
+
+function sidOf(text: string): Sid {
+  return Number(text) as Sid;
+}
+
+function memberOf(name: string, { value, source }: Setting, draft: Draft): Member {
+  const id = /^server\.(\d{1,18})$/.exec(name)?.[1];
+  if (id === undefined || Number(id) > SID_MAX) {
+    throw new UsageError(
+      `Cannot use "${name}" (${source}): expected server.N with N from 0 to ${SID_MAX}`,
+    );
+  }
+  const member = parseMember(Number(id) as Sid, value);
+  if (typeof member === "string") {
+    throw new UsageError(`Cannot use "${name}" = "${value}" (${source}): expected ${member}`);
+  }
+  if (member.addresses.length > 1 && draft.multiAddressEnabled !== true) {
+    throw new UsageError(
+      `Cannot use "${name}" = "${value}" (${source}): several addresses need multiAddress.enabled=true`,
+    );
+  }
+  return member;
+}
+
+function demandLimits({ initLimitTicks, syncLimitTicks }: Partial<EnsembleOptions>): void {
+  for (
+    const [key, ticks] of [["initLimit", initLimitTicks], ["syncLimit", syncLimitTicks]] as const
+  ) {
+    if (ticks !== undefined && ticks > 0) continue;
+    throw new UsageError(
+      `Cannot start a server of an ensemble: ${key} is ${ticks ?? "not set"}; add ${key}=${
+        key === "initLimit" ? 10 : 5
+      } (ticks of tickTime) to the configuration`,
+    );
+  }
+}
+
+/** The draft's settings of an ensemble, apart from the others. */
+export function splitDraft(
+  draft: Draft,
+): { readonly own: Partial<ServerOptions>; readonly ensemble: Partial<EnsembleOptions> } {
+  const own: Record<string, unknown> = {}, ensemble: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(draft)) {
+    if (Object.hasOwn(DEFAULT_ENSEMBLE_OPTIONS, name)) ensemble[name] = value;
+    else own[name] = value;
+  }
+  return { own, ensemble };
+}
+
+/** A server.N line that stands alone may bring the client's address and port. */
+export function applyOnlyMember(
+  draft: Draft,
+  group: Group,
+  effective: ReadonlyMap<string, Setting>,
+): void {
+  const [member] = group.members.values();
+  if (member?.client === undefined) return;
+  const given = effective.get("clientPort");
+  const { host, port } = member.client;
+  if (draft.clientPort === undefined || given === undefined) {
+    draft.clientPort = port;
+    if (host !== "0.0.0.0") draft.clientPortAddress ??= host;
+  } else if (draft.clientPort !== port && / line \d+$/.test(given.source)) {
+    throw twoPorts(draft.clientPort, given.source, port, group.sources.get(member.sid) ?? "");
+  }
+}
+
+function twoPorts(one: number, where: string, other: number, source: string): UsageError {
+  return new UsageError(
+    `Cannot use two client ports: ${one} (${where}) and ${other} (${source}); leave one out`,
+  );
 }
 
 /**
- * The one server of a standalone configuration, if any line names it.
- * @throws {UsageError} more than one voter, or observers
+ * The options of this server of the ensemble.
+ * @param myId content of myid; undefined: there is no such file
+ * @throws {UsageError} no myid, or one that no line has
  */
-export function onlyMember(members: readonly Member[]): Member | undefined {
-  const voters = members.filter((member) => !member.observer);
-  const [first] = members;
-  if (first === undefined) return undefined;
-  if (voters.length > 1) {
+export function joinEnsemble(
+  server: ServerOptions,
+  group: Group,
+  myId: number | undefined,
+  myIdPath: string,
+  isPortGiven: boolean,
+): { readonly server: ServerOptions; readonly notices: readonly Notice[] } {
+  const ids = [...group.members.keys()].join(", ");
+  if (myId === undefined) {
     throw new UsageError(
-      `Cannot start a server of an ensemble: ${voters.length} voting servers are configured (${first.source}), ` +
-        "and ensembles come with a later version; to run standalone, leave out the server.N lines",
+      `Cannot start a server of an ensemble: ${myIdPath} is missing; write this server's number into it ` +
+        `(one of ${ids}), or let "menagerie init" do it`,
     );
   }
-  if (voters.length < members.length) {
+  const member = group.members.get(myId as Sid);
+  if (member === undefined) {
     throw new UsageError(
-      `Cannot start: observers are configured (${
-        members.find((member) => member.observer)?.source
-      }), ` +
-        "and ensembles come with a later version; to run standalone, leave out the server.N lines",
+      `Cannot start: ${myIdPath} says ${myId}, and the configuration has only the servers ${ids}; ` +
+        "correct myid or add the line",
     );
   }
-  return first;
+  const notices: Notice[] = [];
+  const { peerType } = group.options;
+  if (peerType !== undefined && peerType !== member.role) {
+    notices.push({
+      level: "warn",
+      message: `Setting "peerType" = "${peerType}" is ignored: server.${myId} is ${
+        member.role === "observer" ? "an observer" : "a participant"
+      } (${group.sources.get(member.sid)})`,
+    });
+  }
+  const { client } = member;
+  const door = client === undefined || isPortGiven ? {} : {
+    clientPort: client.port,
+    clientPortAddress: client.host === "0.0.0.0" ? server.clientPortAddress : client.host,
+  };
+  const ensemble: EnsembleOptions = Object.freeze({
+    ...DEFAULT_ENSEMBLE_OPTIONS,
+    ...group.options,
+    peerType: member.role,
+    sid: member.sid,
+    membership: group.membership,
+  });
+  return { server: Object.freeze({ ...server, ...door, serverId: myId, ensemble }), notices };
 }

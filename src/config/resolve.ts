@@ -3,7 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { DEFAULT_OPTIONS, type ServerOptions } from "../server/options.ts";
 import { findKey, type FoundKey, nearestKey } from "./keys.ts";
-import { type Member, onlyMember, parseMember } from "./membership.ts";
+import { applyOnlyMember, type Group, groupOf, splitDraft } from "./membership.ts";
 import type { Draft, LogFormat } from "./rule.ts";
 import type { Setting } from "./settings.ts";
 
@@ -12,6 +12,8 @@ export interface Configuration {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** What the operator should know, to be logged once there is a log. */
   readonly notices: readonly Notice[];
+  /** An ensemble, until myid says which of its servers this is; undefined: standalone. */
+  readonly group: Group | undefined;
 }
 
 export interface Notice {
@@ -39,10 +41,12 @@ export function resolve(settings: readonly Setting[], context: ResolveContext): 
   const effective = effectiveSettings(settings, notices);
   const draft: Draft = {};
   for (const setting of effective.values()) Object.assign(draft, valueOf(setting, notices));
-  applyMembers(draft, effective, context, notices);
-  const server = Object.freeze(complete(draft, effective, context, notices));
+  const group = groupOf(draft, [...effective.values(), ...(context.dynamic ?? [])]);
+  if (group?.members.size === 1 && !group.isEnsemble) applyOnlyMember(draft, group, effective);
+  const server = Object.freeze(complete(draft, effective, context, notices, group));
   return {
     server,
+    group: group?.isEnsemble === true ? group : undefined,
     log: { level: draft.logLevel ?? "info", format: draft.logFormat ?? "text" },
     notices,
   };
@@ -117,57 +121,14 @@ function badValue(setting: Setting, expected: string): UsageError {
   return new UsageError(`Cannot use "${key}" = "${value}" (${source}): expected ${expected}`);
 }
 
-/** A server.N line that stands alone may bring the client's address and port. */
-function applyMembers(
-  draft: Draft,
-  effective: ReadonlyMap<string, Effective>,
-  context: ResolveContext,
-  notices: Notice[],
-): void {
-  const members: Member[] = [];
-  const seen = new Set<string>();
-  for (const setting of [...effective.values(), ...(context.dynamic ?? [])]) {
-    const name = findKey(setting.key)?.name ?? setting.key;
-    if (!name.startsWith("server.") || seen.has(name)) continue;
-    seen.add(name);
-    members.push(parseMember(name, setting));
-  }
-  const only = onlyMember(members);
-  if (draft.standaloneEnabled === false) {
-    const source = effective.get("standaloneEnabled")?.source;
-    if (only === undefined) {
-      throw new UsageError(
-        `Cannot start with "standaloneEnabled" = "false" (${source}): no server.N is configured`,
-      );
-    }
-    const message =
-      `Setting "standaloneEnabled" = "false" (${source}) has no effect: the server runs standalone`;
-    notices.push({ level: "warn", message });
-  }
-  if (only?.clientPort === undefined) return;
-  if (draft.clientPort === undefined) {
-    draft.clientPort = only.clientPort;
-    if (only.clientHost !== undefined) draft.clientPortAddress ??= only.clientHost;
-  } else if (
-    draft.clientPort !== only.clientPort &&
-    fileOf(effective.get("clientPort") as Setting) !== undefined
-  ) {
-    throw new UsageError(
-      `Cannot use two client ports: ${draft.clientPort} (${
-        effective.get("clientPort")?.source
-      }) and ` +
-        `${only.clientPort} (${only.source}); leave one out`,
-    );
-  }
-}
-
 function complete(
   draft: Draft,
   effective: ReadonlyMap<string, Effective>,
   context: ResolveContext,
   notices: Notice[],
+  group: Group | undefined,
 ): ServerOptions {
-  if (context.file !== undefined) demandBasics(draft, context.file, effective);
+  if (context.file !== undefined) demandBasics(draft, context.file, effective, group);
   const tickMs = draft.tickMs ?? DEFAULT_OPTIONS.tickMs;
   const dataDir = draft.dataDir ?? DEFAULT_OPTIONS.dataDir;
   const {
@@ -175,8 +136,10 @@ function complete(
     logFormat: _format,
     dynamicConfigFile: _file,
     standaloneEnabled: _alone,
-    ...own
+    multiAddressEnabled: _several,
+    ...rest
   } = draft;
+  const { own } = splitDraft(rest);
   const server = {
     ...DEFAULT_OPTIONS,
     ...own,
@@ -203,13 +166,20 @@ function sessionTimeout(given: number | undefined, derived: number): number {
   return given === undefined || given === -1 ? derived : given;
 }
 
-function demandBasics(draft: Draft, file: string, effective: ReadonlyMap<string, Effective>): void {
+function demandBasics(
+  draft: Draft,
+  file: string,
+  effective: ReadonlyMap<string, Effective>,
+  group: Group | undefined,
+): void {
   if (draft.dataDir === undefined) {
     throw new UsageError(
       `Cannot use ${file}: dataDir is not set; add dataDir=<directory> or give --data-dir`,
     );
   }
-  if (draft.clientPort === undefined) {
+  const isInLines = group?.isEnsemble === true &&
+    [...group.members.values()].some(({ client }) => client !== undefined);
+  if (draft.clientPort === undefined && !isInLines) {
     const address = effective.get("clientPortAddress");
     const detail = address === undefined ? "" : ` (clientPortAddress, ${address.source}, needs it)`;
     throw new UsageError(

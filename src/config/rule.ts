@@ -1,17 +1,21 @@
 /** One row of the table of settings: what a key is called, how its value looks, and what it does here. */
 import type { LogLevel } from "../base/log.ts";
+import type { EnsembleOptions } from "../server/ensemble/options.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { type Form, read } from "./forms.ts";
 
 /** What settings are turned into, before checks and defaults. */
 export type Draft =
-  & { -readonly [K in keyof ServerOptions]?: ServerOptions[K] }
+  & { -readonly [K in keyof Omit<ServerOptions, "ensemble">]?: ServerOptions[K] }
+  & { -readonly [K in keyof EnsembleDraft]?: EnsembleDraft[K] }
   & {
     logLevel?: LogLevel;
     logFormat?: LogFormat;
     dynamicConfigFile?: string;
     standaloneEnabled?: boolean;
+    multiAddressEnabled?: boolean;
   };
+type EnsembleDraft = Omit<EnsembleOptions, "sid" | "membership" | "finalizeWaitMs">;
 export type LogFormat = "text" | "json";
 
 export type Effect =

@@ -1,61 +1,86 @@
-/** The client port: who may connect (operations §8), and one ClientConnection each. */
-import type { Address, Connection, Listener, Net } from "../runtime.ts";
+/**
+ * The client port: who may connect (operations §8). It outlives the replicas: whoever connects while one serves becomes its
+ * `ClientConnection`; between two roles the lobby answers what needs none.
+ */
+import type { Log } from "../base/log.ts";
+import type { Address, Clock, Connection, Listener, Net } from "../runtime.ts";
 import { ClientConnection } from "./connection.ts";
+import { Lobby } from "./lobby.ts";
+import type { ServerOptions } from "./options.ts";
 import type { Replica } from "./replica.ts";
+import type { ServerStats } from "./stats.ts";
+import type { FourLetterCommands } from "./view.ts";
+
+export interface AcceptorParts {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly options: ServerOptions;
+  readonly stats: ServerStats;
+  readonly log: Log;
+  readonly commands: FourLetterCommands | undefined;
+  /** The one that serves now; undefined: none does. */
+  readonly replica: () => Replica | undefined;
+}
 
 export class Acceptor {
-  readonly #net: Net;
-  readonly #replica: Replica;
+  readonly #parts: AcceptorParts;
+  readonly #lobby: Lobby;
   readonly #perHost = new Map<string, number>();
   #listener: Listener | undefined;
   #nextId = 1;
 
-  constructor(net: Net, replica: Replica) {
-    this.#net = net;
-    this.#replica = replica;
+  constructor(parts: AcceptorParts) {
+    this.#parts = parts;
+    this.#lobby = new Lobby(parts);
   }
 
   /** @throws {RuntimeError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ACCESS */
   async listen(): Promise<Address> {
     const { clientPort, clientPortAddress, clientPortListenBacklog, clientTcpKeepAlive } =
-      this.#replica.options;
-    this.#listener = await this.#net.listen({
+      this.#parts.options;
+    this.#listener = await this.#parts.net.listen({
       host: clientPortAddress,
       port: clientPort,
       backlog: clientPortListenBacklog > 0 ? clientPortListenBacklog : undefined,
       keepAlive: clientTcpKeepAlive,
-    }, (connection) => this.#accept(connection));
+    }, (connection) => this.accept(connection));
     return this.#listener.address;
   }
 
+  /** Who waits in the lobby is sent away. */
   async close(): Promise<void> {
+    this.#lobby.close();
     await this.#listener?.close();
   }
 
-  #accept(net: Connection): void {
-    const replica = this.#replica;
+  /** @param isCounted false: a client inside this process, to which the limits do not apply */
+  accept(net: Connection, isCounted = true): void {
+    const { options, log, stats } = this.#parts, replica = this.#parts.replica();
     const { host } = net.remote;
-    const { maxClientCnxns, maxCnxns } = replica.options;
+    const { maxClientCnxns, maxCnxns } = isCounted ? options : { maxClientCnxns: 0, maxCnxns: 0 };
     const fromHost = this.#perHost.get(host) ?? 0;
-    const refusal = replica.isStopping
+    const present = (replica?.connections.size ?? 0) + this.#lobby.size;
+    const refusal = replica?.isStopping === true
       ? "Server is stopping"
       : maxClientCnxns > 0 && fromHost >= maxClientCnxns
       ? `Too many connections from ${host} - max is ${maxClientCnxns}`
-      : maxCnxns > 0 && replica.connections.size >= maxCnxns
+      : maxCnxns > 0 && present >= maxCnxns
       ? `Too many connections - max is ${maxCnxns}`
       : undefined;
     if (refusal !== undefined) {
-      replica.log.warn("Refusing connection", { reason: refusal });
-      replica.stats.counters.connectionsRejected++;
+      log.warn("Refusing connection", { reason: refusal });
+      stats.counters.connectionsRejected++;
       net.onData(() => {});
       net.close();
       return;
     }
-    this.#perHost.set(host, fromHost + 1);
-    const connection = new ClientConnection(net, replica, this.#nextId++, () => this.#left(host));
+    if (isCounted) this.#perHost.set(host, fromHost + 1);
+    const left = isCounted ? () => this.#left(host) : () => {};
+    if (replica === undefined) return this.#lobby.receive(net, left);
+    const connection = new ClientConnection(net, replica, this.#nextId++, left);
     replica.connections.add(connection);
     replica.sessionless.add(connection);
-    replica.onSessionless();
+    replica.housekeeping.sessionlessChanged();
   }
 
   /** The socket is gone: the address has room for another. */

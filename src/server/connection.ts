@@ -109,7 +109,7 @@ export class ClientConnection implements FrameSink, Watcher {
     if (this.#state === "closed") return;
     const replica = this.#replica;
     this.requests.endTurn();
-    replica.flushJournal();
+    replica.writes.flush();
     this.flush();
     replica.flushDirty();
   }
@@ -170,9 +170,8 @@ export class ClientConnection implements FrameSink, Watcher {
 
   /** The peer will send nothing more: what it asked for is still answered, then we end too. */
   #endIfIdle(): void {
-    if (this.#state === "closed" || this.requests.outstanding > 0 || this.#replica.held.has(this)) {
-      return;
-    }
+    if (this.#state === "closed" || this.#state === "connecting") return;
+    if (this.requests.outstanding > 0 || this.#replica.held.has(this)) return;
     this.endAfterFlush();
   }
 
@@ -202,7 +201,7 @@ export class ClientConnection implements FrameSink, Watcher {
     this.#forget();
     this.sessionlessDeadlineMs = replica.nowMs() + replica.options.sessionlessTimeoutMs;
     replica.lingering.add(this);
-    replica.onSessionless();
+    replica.housekeeping.sessionlessChanged();
     // What still comes is thrown away: behind it is the peer's FIN.
     this.#net.resume();
     this.#net.end();
@@ -224,7 +223,6 @@ export class ClientConnection implements FrameSink, Watcher {
     this.#state = "closed";
     this.#isStopped = true;
     this.#replica.onConnectionGone(this);
-    if (this.session?.owner === this) this.session.owner = undefined;
   }
 
   #peer(): string {
@@ -336,6 +334,11 @@ export class ClientConnection implements FrameSink, Watcher {
     this.hasReadOnlyByte = hasReadOnlyByte;
     this.session = session;
     session.owner = this;
+  }
+
+  /** Whether the session lives is for the leader to say. */
+  awaitLeader(): void {
+    this.#state = "connecting";
   }
 
   /** The session is there: the response leaves, and requests are read. */

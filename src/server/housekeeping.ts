@@ -1,49 +1,19 @@
 /**
  * What happens by the clock: sessions expire, connections without a session are closed, containers and TTL nodes are
- * reaped. One wake each, set only while there is something to wait for.
+ * reaped. One wake each, set only while there is something to wait for. A learner neither expires nor reaps: its leader does.
  */
-import type { Cancel, Clock, MonotonicMs } from "../runtime.ts";
 import { Writer } from "../jute/writer.ts";
 import { Op } from "../protocol/ops.ts";
+import { Alarm } from "./alarm.ts";
 import type { Replica } from "./replica.ts";
-
-/** One wake at a time; an earlier one replaces a later. */
-class Alarm {
-  readonly #clock: Clock;
-  readonly #ring: () => void;
-  #cancel: Cancel | undefined;
-  #atMs = Infinity;
-
-  constructor(clock: Clock, ring: () => void) {
-    this.#clock = clock;
-    this.#ring = ring;
-  }
-
-  /** Rings at `atMs` at the latest. */
-  by(atMs: number): void {
-    if (atMs >= this.#atMs) return;
-    this.#cancel?.();
-    this.#atMs = atMs;
-    this.#cancel = this.#clock.wakeAt(atMs as MonotonicMs, () => {
-      this.#atMs = Infinity;
-      this.#cancel = undefined;
-      this.#ring();
-    });
-  }
-
-  /** For good: connections that still linger would set it again, and keep the process alive. */
-  stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
-    this.#atMs = -Infinity;
-  }
-}
 
 export class Housekeeping {
   readonly #replica: Replica;
   readonly #expiry: Alarm;
   readonly #sessionless: Alarm;
   readonly #reaper: Alarm;
+  /** Set when it starts: whoever decides writes ends sessions and reaps. */
+  #decides = false;
   #reapQueue: string[] = [];
   readonly #pathWriter = new Writer();
 
@@ -56,6 +26,9 @@ export class Housekeeping {
   }
 
   start(): void {
+    this.#decides = this.#replica.mode !== "follower" && this.#replica.mode !== "observer";
+    this.sessionlessChanged();
+    if (!this.#decides) return;
     this.sessionsChanged();
     this.#reaper.by(this.#replica.nowMs() + this.#replica.options.containerCheckIntervalMs);
   }
@@ -67,6 +40,7 @@ export class Housekeeping {
   }
 
   sessionsChanged(): void {
+    if (!this.#decides) return;
     const next = this.#replica.sessions.nextExpiryMs;
     if (next !== undefined) this.#expiry.by(next);
   }
@@ -117,9 +91,9 @@ export class Housekeeping {
       const w = this.#pathWriter;
       w.pos = 0;
       w.ustring(path);
-      replica.submitOwn(Op.deleteContainer, 0n, w.written());
+      replica.writes.submitOwn(Op.deleteContainer, 0n, w.written());
     }
-    replica.flushJournal();
+    replica.writes.flush();
     const pause = this.#reapQueue.length > 0
       ? Math.max(REAP_STEP_MS, gapMs)
       : containerCheckIntervalMs;

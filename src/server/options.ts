@@ -1,6 +1,10 @@
 /** What a server can be told, checked and frozen by config/ (operations §1). Units are in the names. */
 
+import type { EnsembleOptions } from "./ensemble/options.ts";
+
 export interface ServerOptions {
+  readonly ensemble: EnsembleOptions | undefined; // undefined: standalone
+
   // doors
   readonly clientPort: number; // 0: a free one
   readonly clientPortAddress: string | undefined; // undefined: every address
@@ -72,9 +76,31 @@ export interface ServerOptions {
   // four-letter words
   readonly fourLetterWhitelist: string; // csv or *
   readonly readOnlyModeEnabled: boolean;
+
+  // HTTP, metrics, audit: for the operators' doors (admin/, gateway/)
+  readonly adminEnabled: boolean;
+  readonly adminAddress: string;
+  readonly adminPort: number | undefined; // undefined: 8080 when it is free; 0: a free one
+  readonly adminCommandUrl: string;
+  readonly adminIdleTimeoutMs: number;
+  readonly adminRateLimitMs: number;
+  readonly adminSnapshotEnabled: boolean;
+  readonly restEnabled: boolean;
+  readonly tokenFile: string | undefined;
+  readonly openMonitoring: boolean;
+  readonly allowOrigins: string; // csv
+  readonly httpRequestsPerSecond: number; // per address, 0: no limit
+  readonly httpStreamsMax: number;
+  readonly httpSessionsMax: number;
+  readonly metricsPortEnabled: boolean;
+  readonly metricsAddress: string;
+  readonly metricsPort: number;
+  readonly exportProcessInfo: boolean;
+  readonly auditEnabled: boolean;
 }
 
 export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
+  ensemble: undefined,
   clientPort: 2181,
   clientPortAddress: undefined,
   clientPortListenBacklog: -1,
@@ -133,4 +159,23 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   purgeIntervalHours: 0,
   fourLetterWhitelist: "srvr",
   readOnlyModeEnabled: false,
+  adminEnabled: true,
+  adminAddress: "127.0.0.1",
+  adminPort: undefined,
+  adminCommandUrl: "/commands",
+  adminIdleTimeoutMs: 30_000,
+  adminRateLimitMs: 300_000,
+  adminSnapshotEnabled: true,
+  restEnabled: true,
+  tokenFile: undefined,
+  openMonitoring: false,
+  allowOrigins: "",
+  httpRequestsPerSecond: 0,
+  httpStreamsMax: 10_000,
+  httpSessionsMax: 1000,
+  metricsPortEnabled: false,
+  metricsAddress: "0.0.0.0",
+  metricsPort: 7000,
+  exportProcessInfo: true,
+  auditEnabled: false,
 });

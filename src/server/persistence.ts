@@ -2,20 +2,21 @@
 import type { Codec } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { Prng } from "../base/random.ts";
+import type { Zxid } from "../base/zxid.ts";
 import type { StorageContext } from "../storage/host.ts";
-import type { Journal } from "../storage/journal.ts";
+import type { Journal, Pending } from "../storage/journal.ts";
 import { SnapshotPolicy } from "../storage/policy.ts";
 import { recover, type Recovered } from "../storage/recovery.ts";
 import { Autopurge } from "../storage/retention.ts";
-import { SnapshotStopped } from "../storage/snapshot_writer.ts";
+import { type SnapshotReport, SnapshotStopped } from "../storage/snapshot_writer.ts";
 import type { Database } from "../txn/database.ts";
+import type { SnapshotFile } from "./control.ts";
 import type { ServerOptions } from "./options.ts";
-import type { ServerTxn } from "./server_txn.ts";
 import type { ServerStats } from "./stats.ts";
 
 export class Persistence {
   readonly #context: StorageContext;
-  readonly #recovered: Recovered<ServerTxn>;
+  #recovered: Recovered<Pending>;
   readonly #policy: SnapshotPolicy;
   readonly #autopurge: Autopurge;
   readonly #stats: ServerStats;
@@ -30,14 +31,15 @@ export class Persistence {
     options: ServerOptions,
     stats: ServerStats,
     onSession: (id: bigint) => void,
+    standalone = true,
   ): Promise<Persistence> {
     const { random } = context.host;
-    const recovered = await recover<ServerTxn>(context, codec, {
+    const recovered = await recover<Pending>(context, codec, {
       ...options,
       acl: { skipAcl: options.skipAcl },
       hashSeed: random.uint32(),
       onSession,
-    });
+    }, standalone);
     // Replay over a fuzzy snapshot may have counted twice.
     recovered.database.quotas.rebuild();
     return new Persistence(context, recovered, options, stats);
@@ -45,17 +47,17 @@ export class Persistence {
 
   private constructor(
     context: StorageContext,
-    recovered: Recovered<ServerTxn>,
+    recovered: Recovered<Pending>,
     options: ServerOptions,
     stats: ServerStats,
   ) {
     const { random } = context.host;
-    const { snapshots, logs } = recovered.directories;
+    const { snapshots, logs, use } = recovered.directories;
     this.#context = context;
     this.#recovered = recovered;
     this.#stats = stats;
     this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
-    this.#autopurge = new Autopurge(context, { ...options, snapshots, logs });
+    this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
     stats.summaries.databaseLoadMs.add(Math.round(recovered.report.tookMs));
     stats.summaries.txnsReplayed.add(recovered.report.applied);
     stats.counters.digestMismatches += recovered.report.digestMismatches;
@@ -64,8 +66,37 @@ export class Persistence {
   get db(): Database {
     return this.#recovered.database;
   }
-  get journal(): Journal<ServerTxn> {
+  get journal(): Journal<Pending> {
     return this.#recovered.journal;
+  }
+  /** Of the moment: another one after `truncate` and `install`. */
+  get recovered(): Recovered<Pending> {
+    return this.#recovered;
+  }
+
+  /** @returns the last zxid kept. @throws as `Recovered.truncate`; then `reload` goes on with what is there */
+  async truncate(through: Zxid): Promise<Zxid> {
+    this.#replace(await this.#recovered.truncate(through));
+    return this.db.lastZxid;
+  }
+
+  /** @param db from `recovered.emptyDatabase`, filled. @throws as `Recovered.install` */
+  async install(db: Database): Promise<void> {
+    this.#replace(await this.#recovered.install(db));
+  }
+
+  /** @throws as `Recovered.reload` */
+  async reload(): Promise<void> {
+    this.#replace(await this.#recovered.reload());
+  }
+
+  #replace(recovered: Recovered<Pending>): void {
+    recovered.database.quotas.rebuild();
+    this.#recovered = recovered;
+    // The journal counts from zero again.
+    this.#bytesSeen = 0;
+    this.#fsyncsSeen = 0;
+    this.#fsyncMsSeen = 0;
   }
 
   /**
@@ -107,15 +138,7 @@ export class Persistence {
       this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
       return;
     }
-    snapshotter.take(this.db).then((report) => {
-      this.#stats.summaries.snapshotMs.add(Math.round(report.tookMs));
-      this.#context.log.info("Snapshot written", {
-        file: report.name,
-        nodes: report.nodes,
-        bytes: report.bytes,
-        tookMs: Math.round(report.tookMs),
-      });
-    }, (error: unknown) => {
+    snapshotter.take(this.db).then((report) => this.#onWritten(report), (error: unknown) => {
       if (error instanceof SnapshotStopped) return;
       this.#stats.counters.snapshotErrors++;
       this.#context.log.error(
@@ -124,6 +147,32 @@ export class Persistence {
           error: messageOf(error),
         },
       );
+    });
+  }
+
+  /** For an operator. @returns undefined while another is being written @throws {RuntimeError | SnapshotStopped} */
+  async takeSnapshotNow(): Promise<SnapshotFile | undefined> {
+    const { snapshotter, directories } = this.#recovered;
+    if (snapshotter.isRunning) return undefined;
+    this.journal.roll();
+    try {
+      const report = await snapshotter.take(this.db);
+      this.#onWritten(report);
+      const { name, zxid, bytes } = report;
+      return { name, zxid, bytes, path: this.#context.host.fs.join(directories.snapshots, name) };
+    } catch (error) {
+      this.#stats.counters.snapshotErrors++;
+      throw error;
+    }
+  }
+
+  #onWritten({ name, nodes, bytes, tookMs }: SnapshotReport): void {
+    this.#stats.summaries.snapshotMs.add(Math.round(tookMs));
+    this.#context.log.info("Snapshot written", {
+      file: name,
+      nodes,
+      bytes,
+      tookMs: Math.round(tookMs),
     });
   }
 

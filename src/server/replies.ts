@@ -52,6 +52,9 @@ export class Replies {
       case Op.setData:
       case Op.setAcl:
         return this.#tree.writeStat(applier.node, w);
+      case Op.reconfig: // a leader of another make may allow it; the applying stage has set the config's node
+        this.#tree.writeData(applier.node, w);
+        return this.#tree.writeStat(applier.node, w);
       case Op.delete:
       case Op.check:
       case Op.closeSession:

@@ -62,7 +62,7 @@ export class Requests implements ReadCaller {
   get mustWait(): boolean {
     return this.#deferred.count >= DEFERRED_READS_MAX ||
       this.#deferred.bytes > DEFERRED_BYTES_MAX ||
-      this.#replica.isCongested(this.#sequenced);
+      this.#replica.writes.isCongested(this.#sequenced);
   }
 
   beginTurn(nowMs: number): void {
@@ -74,7 +74,7 @@ export class Requests implements ReadCaller {
     if (this.#reads > 0) this.#countReads();
     if (!this.#isAlive || session === undefined) return;
     this.#isAlive = false;
-    this.#replica.sessions.touch(session, this.#turnStartMs);
+    this.#replica.sessionService.touch(session, this.#turnStartMs);
   }
 
   #countReads(): void {
@@ -107,7 +107,8 @@ export class Requests implements ReadCaller {
       return;
     }
     if (isSequenced(type)) {
-      this.#replica.submit(connection, xid, type, r, this.#turnStartMs, length);
+      this.#replica.audit?.asked(connection, type, r);
+      this.#replica.writes.submit(connection, xid, type, r, this.#turnStartMs, length);
     } else if (this.#sequenced > 0) {
       this.#deferred.push(bytes, start, end, this.#ids.version);
       invariant(this.#tail !== undefined, "What is outstanding has a tail");

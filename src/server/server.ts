@@ -1,19 +1,20 @@
-/** A running standalone server: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
+/** A running server; of a standalone one: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
 import { createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Address, MonotonicMs, Runtime } from "../runtime.ts";
-import { AuthSchemes } from "../session/auth/schemes.ts";
-import { ConnectThrottle } from "../session/connect_throttle.ts";
+import type { Address, Runtime } from "../runtime.ts";
 import { SessionIds } from "../session/ids.ts";
-import { parseIpPrefix } from "../tree/ip_match.ts";
 import { Acceptor } from "./acceptor.ts";
-import { Housekeeping } from "./housekeeping.ts";
+import { Auditor } from "./audit.ts";
+import { ReplicaControl, type ServerControl } from "./control.ts";
+import { startPeer } from "./ensemble/peer.ts";
+import { lingerOut } from "./linger.ts";
 import type { ServerOptions } from "./options.ts";
+import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
 import { Replica } from "./replica.ts";
-import { ReplicaView } from "./server_view.ts";
+import { RunningView } from "./server_view.ts";
 import { ServerStats } from "./stats.ts";
 import type { FourLetterCommandsFactory, ServerView } from "./view.ts";
 
@@ -27,6 +28,7 @@ export interface RunningServer {
   /** The client port's; its port is the one in use. */
   readonly address: Address;
   readonly view: ServerView;
+  readonly control: ServerControl;
   /** Settles with the reason when the server had to stop by itself: a disk that is full or fails. */
   readonly failed: Promise<Error>;
   /** Stops accepting, answers what is under way, syncs, and lets go of directory and port. */
@@ -47,6 +49,9 @@ export async function startServer(
   log: Log,
   hooks: ServerHooks,
 ): Promise<RunningServer> {
+  if (options.ensemble !== undefined) {
+    return startPeer(runtime, options, options.ensemble, log, hooks);
+  }
   const server = new Server(runtime, options, log);
   await server.start(hooks);
   return server;
@@ -61,17 +66,19 @@ class Server implements RunningServer {
   #fail: (error: Error) => void = () => {};
   #storage: Persistence | undefined;
   #replica: Replica | undefined;
-  #view: ReplicaView | undefined;
+  #view: RunningView | undefined;
+  #control: ReplicaControl | undefined;
   #acceptor: Acceptor | undefined;
-  #housekeeping: Housekeeping | undefined;
   #address: Address | undefined;
   #stopping: Promise<void> | undefined;
   #isDead = false;
+  readonly #audit: Auditor | undefined;
 
   constructor(runtime: Runtime, options: ServerOptions, log: Log) {
     this.#runtime = runtime;
     this.#options = options;
     this.#log = log;
+    if (options.auditEnabled) this.#audit = new Auditor(log, runtime.process.userName());
     this.failed = new Promise((resolve) => this.#fail = resolve);
   }
 
@@ -79,7 +86,10 @@ class Server implements RunningServer {
     return this.#address as Address;
   }
   get view(): ServerView {
-    return this.#view as ReplicaView;
+    return this.#view as RunningView;
+  }
+  get control(): ServerControl {
+    return this.#control as ReplicaControl;
   }
 
   async start(hooks: ServerHooks): Promise<void> {
@@ -95,8 +105,10 @@ class Server implements RunningServer {
     this.#storage = storage;
     try {
       await this.#serve(storage, ids, hooks);
+      this.#audit?.serverStart("success");
     } catch (error) {
-      this.#housekeeping?.stop();
+      this.#audit?.serverStart("failure");
+      this.#replica?.housekeeping.stop();
       await storage.close().catch(() => {}); // the first failure is the one to tell
       throw error;
     }
@@ -109,57 +121,53 @@ class Server implements RunningServer {
     for (const id of db.tree.ephemeralSessions()) ids.observe(id);
     const isChanged = removeOrphans(db, this.#log);
     await storage.writeStartSnapshot(isChanged);
-    const throttle = new ConnectThrottle(
-      {
-        tokens: options.connectionThrottleTokens,
-        fillTimeMs: options.connectionThrottleFillTimeMs,
-        fillCount: options.connectionThrottleFillCount,
-        freezeTimeMs: options.connectionThrottleFreezeTimeMs,
-        dropIncrease: options.connectionThrottleDropIncrease,
-        dropDecrease: options.connectionThrottleDropDecrease,
-        decreaseRatio: options.connectionThrottleDecreaseRatio,
-        weightEnabled: options.connectionThrottleWeightEnabled,
-        globalWeight: options.connectionThrottleGlobalWeight,
-        localWeight: options.connectionThrottleLocalWeight,
-        renewWeight: options.connectionThrottleRenewWeight,
-      },
-      random,
-      clock.monotonicMs(),
-    );
+    const throttle = connectThrottleOf(options, random, clock.monotonicMs());
+    const view = new RunningView({
+      options,
+      clock,
+      stats: this.#stats,
+      db: () => storage.db,
+      replica: () => this.#replica,
+      dropChance: () => throttle.dropChance,
+    });
+    this.#view = view;
+    const commands = hooks.commands?.(view);
     const replica = new Replica({
       options,
       clock,
       log: this.#log,
       db,
       journal: storage.journal,
-      auth: new AuthSchemes({
-        hash,
-        digestEnabled: options.digestAuthEnabled,
-        digestAlgorithm: options.digestAlgorithm,
-        superDigest: options.superDigest,
-        isIpExpression: (text) => parseIpPrefix(text) !== undefined,
-      }),
+      auth: authSchemesOf(options, hash),
       ids,
       throttle,
       stats: this.#stats,
-      onSessionsChanged: () => this.#housekeeping?.sessionsChanged(),
+      commands,
       onGroupApplied: (txns) => storage.onApplied(txns),
       onFatal: (error) => this.#die(error),
     });
     this.#replica = replica;
-    const view = new ReplicaView(replica, () => throttle.dropChance);
-    this.#view = view;
-    if (hooks.commands !== undefined) replica.commands = hooks.commands(view);
-    const housekeeping = new Housekeeping(replica);
-    this.#housekeeping = housekeeping;
-    replica.onSessionless = () => housekeeping.sessionlessChanged();
-    const acceptor = new Acceptor(net, replica);
+    replica.audit = this.#audit;
+    const acceptor = new Acceptor({
+      net,
+      clock,
+      options,
+      stats: this.#stats,
+      log: this.#log,
+      commands,
+      replica: () => this.#replica,
+    });
     this.#acceptor = acceptor;
+    this.#control = new ReplicaControl(
+      () => this.#replica,
+      storage,
+      (connection, isCounted) => acceptor.accept(connection, isCounted),
+    );
     this.#address = await acceptor.listen();
     view.clientPort = this.#address.port;
-    housekeeping.start();
+    replica.housekeeping.start();
     storage.startAutopurge();
-    view.serving = true;
+    view.isUp = true;
   }
 
   /** Nothing that is not on the disk is acknowledged: every client loses its connection and asks another server. */
@@ -168,8 +176,8 @@ class Server implements RunningServer {
     this.#isDead = true;
     const reason = error instanceof Error ? error : new Error(String(error));
     this.#log.error("Server stops", { error: messageOf(error) });
-    this.#housekeeping?.stop();
-    if (this.#view !== undefined) this.#view.serving = false;
+    this.#replica?.housekeeping.stop();
+    if (this.#view !== undefined) this.#view.isUp = false;
     for (const connection of [...(this.#replica?.connections ?? [])]) {
       connection.close("Server failed");
     }
@@ -183,33 +191,17 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     if (this.#isDead) return;
+    this.#audit?.serverStop();
     const replica = this.#replica as Replica;
     replica.isStopping = true;
-    (this.#view as ReplicaView).serving = false;
-    this.#housekeeping?.stop();
+    (this.#view as RunningView).isUp = false;
+    replica.housekeeping.stop();
     await this.#acceptor?.close();
     for (const connection of replica.connections) connection.stopReading();
     await this.#storage?.journal.drain();
     for (const connection of [...replica.connections]) connection.endAfterFlush();
-    await this.#lingerOut(replica);
+    await lingerOut(this.#runtime.clock, replica, STOP_LINGER_MS);
     await this.#release();
-  }
-
-  /** Waits for the last bytes to leave, but not for ever. */
-  #lingerOut(replica: Replica): Promise<void> {
-    const { clock } = this.#runtime;
-    const untilMs = clock.monotonicMs() + STOP_LINGER_MS;
-    return new Promise((resolve) => {
-      const look = (): void => {
-        const now = clock.monotonicMs();
-        for (const connection of [...replica.lingering]) {
-          if (connection.output.pendingBytes === 0 || now >= untilMs) connection.destroy();
-        }
-        if (replica.lingering.size === 0) return resolve();
-        clock.wakeAt((now + 5) as MonotonicMs, look);
-      };
-      look();
-    });
   }
 
   async #release(): Promise<void> {

@@ -1,5 +1,7 @@
 /** A write on its way through the journal, or a request that must wait for those before it (sync, a refused body). */
 import type { Zxid } from "../base/zxid.ts";
+import { JuteError, type Reader } from "../jute/reader.ts";
+import { Code } from "../protocol/codes.ts";
 import type { NodeState } from "../txn/overlay.ts";
 import { NOTHING, type PreparedTxn } from "../txn/request.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -14,7 +16,7 @@ export class ServerTxn implements PreparedTxn {
   crc = -1;
   changes: readonly NodeState[] = NOTHING;
   retainedAcls: readonly number[] = NOTHING;
-  // Filled by the journal: where the payload is until the group is applied.
+  // Where the payload is until it is applied: filled by the journal, at a leader by its role.
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
@@ -46,5 +48,17 @@ export class ServerTxn implements PreparedTxn {
     this.xid = xid;
     this.type = type;
     this.arrivedMs = arrivedMs;
+  }
+
+  /** A sync's answer is the path that came with it (client-protocol §3.7), or that it cannot be read. */
+  readSync(body: Reader): void {
+    try {
+      const start = body.pos;
+      body.bufferSpan();
+      this.reply = body.bytes.slice(start, body.pos);
+    } catch (error) {
+      if (!(error instanceof JuteError)) throw error;
+      this.err = Code.marshallingError;
+    }
   }
 }

@@ -1,11 +1,14 @@
-/** Sessions come, move between connections, and go (client-protocol §2). */
-import { formatInt64 } from "../base/int64.ts";
+/**
+ * Sessions come, move between connections, and go (client-protocol §2). What is the same for every role is here; who knows
+ * whether a session lives is `LocalSessions` (standalone, leader) or, over its leader, `LearnerSessions`.
+ */
 import type { Reader } from "../jute/reader.ts";
-import { Op } from "../protocol/ops.ts";
+import { Code } from "../protocol/codes.ts";
 import type { ConnectThrottle } from "../session/connect_throttle.ts";
 import type { SessionIds } from "../session/ids.ts";
 import { negotiateTimeoutMs } from "../session/negotiate.ts";
-import { isPasswordOf, passwordOf } from "../session/password.ts";
+import { passwordOf } from "../session/password.ts";
+import type { Session } from "../session/sessions.ts";
 import { ClientConnection } from "./connection.ts";
 import { type ConnectRequest, connectResponse, readConnectRequest } from "./handshake.ts";
 import type { Replica } from "./replica.ts";
@@ -14,24 +17,42 @@ import type { ServerTxn } from "./server_txn.ts";
 export interface SessionParts {
   readonly ids: SessionIds;
   readonly throttle: ConnectThrottle;
-  /** The next session may expire at another time than the timer was set for. */
-  readonly onSessionsChanged: () => void;
 }
 
-const NO_BODY = new Uint8Array(0);
-
-export class SessionService {
-  readonly #replica: Replica;
+export abstract class SessionService {
+  protected readonly replica: Replica;
   readonly #parts: SessionParts;
 
   constructor(replica: Replica, parts: SessionParts) {
-    this.#replica = replica;
+    this.replica = replica;
     this.#parts = parts;
   }
 
+  /** Of the living sessions, as the words count them. */
+  abstract readonly count: number;
+
+  /** A request came: once a chunk. */
+  abstract touch(session: Session, nowMs: number): void;
+
+  /** A client's closeSession was taken: no other close follows, and no expiry; what it still sends is dropped. */
+  abstract closing(session: Session): void;
+
+  /** The connection has ended; its session lives on. */
+  abstract onGone(connection: ClientConnection): void;
+
+  /** Sessions whose time has come are closed. */
+  abstract expire(): void;
+
+  /** A client comes with a session of its own. */
+  protected abstract reattach(
+    connection: ClientConnection,
+    request: ConnectRequest,
+    timeoutMs: number,
+  ): void;
+
   /** The first frame of a connection (§2.2). @throws {JuteError} */
   connect(connection: ClientConnection, r: Reader): void {
-    const replica = this.#replica;
+    const replica = this.replica;
     const request = readConnectRequest(r);
     replica.stats.counters.connectRequests++;
     const kind = request.sessionId === 0n ? "global" : "renew";
@@ -39,7 +60,7 @@ export class SessionService {
       replica.stats.counters.connectionsRejected++;
       return connection.close("Too many connects: throttled");
     }
-    if (request.lastZxidSeen > replica.db.lastZxid) {
+    if (request.lastZxidSeen > Math.max(replica.db.lastZxid, replica.epochZxid)) {
       return connection.close(
         "Client has seen a zxid that is ahead of ours; it must try another server",
         { seen: request.lastZxidSeen, ours: replica.db.lastZxid },
@@ -47,64 +68,45 @@ export class SessionService {
     }
     const timeoutMs = negotiateTimeoutMs(request.timeoutMs, replica.options);
     if (request.sessionId === 0n) this.#open(connection, timeoutMs, request.hasReadOnly);
-    else this.#reattach(connection, request, timeoutMs);
+    else this.reattach(connection, request, timeoutMs);
   }
 
   #open(connection: ClientConnection, timeoutMs: number, hasReadOnly: boolean): void {
-    const replica = this.#replica;
+    const replica = this.replica;
     const id = this.#parts.ids.next();
     const session = replica.sessions.track(id, timeoutMs, replica.nowMs());
     connection.awaitSession(session, hasReadOnly);
-    replica.submitSession(connection, id, timeoutMs);
-    this.#parts.onSessionsChanged();
+    replica.writes.submitSession(connection, id, timeoutMs);
+    replica.housekeeping.sessionsChanged();
   }
 
   /** The session is logged and applied. */
   established(connection: ClientConnection, txn: ServerTxn): void {
     const { session } = connection;
     if (session === undefined) return;
-    const { id, timeoutMs } = session, password = passwordOf(txn.sessionId);
-    const response = connectResponse({ id, timeoutMs, password }, connection.hasReadOnlyByte);
-    connection.establish(session, response);
+    if (txn.err !== Code.ok) return connection.close("Session was refused", { err: txn.err });
+    this.establish(connection, session, connection.hasReadOnlyByte);
   }
 
-  #reattach(connection: ClientConnection, request: ConnectRequest, timeoutMs: number): void {
-    const replica = this.#replica, id = request.sessionId;
-    const session = replica.sessions.get(id);
-    // Whoever holds the session on this server loses it, before the password is looked at, as in Apache.
+  protected establish(
+    connection: ClientConnection,
+    session: Session,
+    hasReadOnly: boolean,
+  ): void {
+    const { id, timeoutMs } = session, password = passwordOf(id);
+    connection.establish(session, connectResponse({ id, timeoutMs, password }, hasReadOnly));
+  }
+
+  protected refuse(connection: ClientConnection, hasReadOnly: boolean): void {
+    connection.refuse(connectResponse(undefined, hasReadOnly));
+  }
+
+  /** Whoever holds the session on this server loses it to another connection. */
+  protected evict(session: Session | undefined, connection: ClientConnection): void {
     const holder = session?.owner;
     if (holder instanceof ClientConnection && holder !== connection) {
       holder.close("Session was taken up by another connection");
     }
-    const alive = session !== undefined && isPasswordOf(id, request.password) &&
-      replica.sessions.changeTimeout(session, timeoutMs, replica.nowMs());
-    if (!alive) return connection.refuse(connectResponse(undefined, request.hasReadOnly));
-    replica.stats.counters.revalidations++;
-    this.#parts.onSessionsChanged();
-    const response = { id, timeoutMs, password: passwordOf(id) };
-    connection.establish(session, connectResponse(response, request.hasReadOnly));
-  }
-
-  /** A client's closeSession was sequenced: no other close follows, and no expiry. */
-  closing(connection: ClientConnection): void {
-    const { session } = connection;
-    if (session !== undefined && this.#replica.sessions.markClosing(session)) {
-      this.#parts.onSessionsChanged();
-    }
-  }
-
-  /** Sessions whose time has come are closed by txns of their own (§2.5). */
-  expire(): void {
-    const replica = this.#replica;
-    for (const session of replica.sessions.expire(replica.nowMs())) {
-      replica.stats.counters.sessionsExpired++;
-      replica.log.info("Session expired", {
-        session: formatInt64(session.id),
-        timeoutMs: session.timeoutMs,
-      });
-      replica.submitOwn(Op.closeSession, session.id, NO_BODY);
-    }
-    replica.flushJournal();
   }
 
   /**
@@ -112,7 +114,7 @@ export class SessionService {
    * @param asking whose request it was: its reply leaves first, then the connection ends
    */
   closed(id: bigint, asking: ClientConnection | undefined): void {
-    const owner = this.#replica.sessions.remove(id)?.owner;
+    const owner = this.replica.sessions.remove(id)?.owner;
     if (owner instanceof ClientConnection && owner !== asking) owner.close("Session is gone");
   }
 }

@@ -24,8 +24,16 @@ export class Counters {
   /** Bytes of replies, and of notifications. */
   responseBytes = 0;
   watchBytes = 0;
+  /** Of a leader. */
   commits = 0;
   proposals = 0;
+  /** Of a server of an ensemble: elections entered, syncs of learners, txns that came from the leader, sessions asked about. */
+  lookings = 0;
+  diffSyncs = 0;
+  snapSyncs = 0;
+  proposalsReceived = 0;
+  commitsReceived = 0;
+  revalidationsAsked = 0;
   largeRequestsRejected = 0;
   digestMismatches = 0;
   /** Requests, and replies, whose connection was gone. */
@@ -34,6 +42,8 @@ export class Counters {
   /** Times that reading was stopped because of globalOutstandingLimit or a full output. */
   throttleWaits = 0;
   snapshotErrors = 0;
+  /** Snapshots that an operator asked for too soon after the one before. */
+  snapshotsRateLimited = 0;
   unrecoverableErrors = 0;
 
   reset(): void {
@@ -81,6 +91,10 @@ export class ServerStats {
   lastResponseBytes = -1;
   minResponseBytes = -1;
   maxResponseBytes = -1;
+  /** Bytes of one proposal of a leader's; -1 before the first. */
+  lastProposalBytes = -1;
+  minProposalBytes = -1;
+  maxProposalBytes = -1;
 
   /** Requests (pings, connects and four-letter words too) came in. */
   received(count = 1): void {
@@ -111,6 +125,13 @@ export class ServerStats {
     if (bytes < this.minResponseBytes || this.minResponseBytes < 0) this.minResponseBytes = bytes;
   }
 
+  proposed(bytes: number): void {
+    this.counters.proposals++;
+    this.lastProposalBytes = bytes;
+    if (bytes > this.maxProposalBytes) this.maxProposalBytes = bytes;
+    if (bytes < this.minProposalBytes || this.minProposalBytes < 0) this.minProposalBytes = bytes;
+  }
+
   /** `srst`. */
   reset(): void {
     this.counters.reset();
@@ -121,6 +142,9 @@ export class ServerStats {
     this.lastResponseBytes = -1;
     this.minResponseBytes = -1;
     this.maxResponseBytes = -1;
+    this.lastProposalBytes = -1;
+    this.minProposalBytes = -1;
+    this.maxProposalBytes = -1;
   }
 }
 

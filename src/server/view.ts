@@ -35,9 +35,12 @@ export interface ServerView {
   /** Connections by the instant they would be closed for silence (monotonic ms), soonest first. */
   connectionBuckets(): Iterable<Bucket<ConnectionView>>;
 
+  /** Living sessions of the whole ensemble. */
   readonly sessionCount: number;
   /** Session ids by the instant they expire (monotonic ms), soonest first. */
   sessionBuckets(): Iterable<Bucket<bigint>>;
+  /** At a learner, which lets none expire: every session with its timeout; else undefined. */
+  globalSessions(): Iterable<readonly [sessionId: bigint, timeoutMs: number]> | undefined;
   /** Sessions that own ephemerals, and their paths. */
   ephemerals(): Iterable<readonly [sessionId: bigint, paths: readonly string[]]>;
 
@@ -46,6 +49,9 @@ export interface ServerView {
   digests(): Iterable<{ readonly zxid: Zxid; readonly digest: bigint }>;
   /** Top-level paths with a quota. */
   quotas(): Iterable<QuotaView>;
+
+  /** Of a server that belongs to an ensemble; undefined standalone. */
+  readonly quorum: QuorumView | undefined;
 
   /** `gtmk`, `stmk`: kept, without a function here. */
   traceMask: bigint;
@@ -87,6 +93,37 @@ export interface QuotaView {
   readonly bytesLimit: number;
   readonly count: number;
   readonly bytes: number;
+}
+
+/** What the driver of an ensemble's server tells beside its replica (operations §2.2, §4.2). */
+export interface QuorumView {
+  /** As `mntr` has it: `looking`, `leading - broadcast`, `following - synchronization - snap` and the like. */
+  readonly peerState: string;
+  /** Voters. */
+  readonly quorumSize: number;
+  readonly initLimitTicks: number;
+  readonly syncLimitTicks: number;
+  readonly electionAlg: number;
+  readonly electionPort: number;
+  /** Of each address of this server. */
+  readonly quorumPorts: readonly number[];
+  readonly isObserver: boolean;
+  /** Server lines and the version, without a final newline. */
+  readonly membership: string;
+  /** Of an observer: the server that it gets its txns from. */
+  readonly masterSid?: number | undefined;
+  /** While leading. */
+  readonly leading: LeadingView | undefined;
+}
+
+export interface LeadingView {
+  readonly learners: number;
+  readonly syncedFollowers: number;
+  readonly syncedNonVotingFollowers: number;
+  readonly syncedObservers: number;
+  readonly pendingSyncs: number;
+  /** Monotonic, when the leader began to serve. */
+  readonly sinceMs: number;
 }
 
 /** The four-letter words as the server's connections use them (admin/ makes one from the view). */

@@ -13,10 +13,11 @@ import type { File } from "../runtime.ts";
 import { Database } from "../txn/database.ts";
 import { type Directories, openDirectories, withWords } from "./directories.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
+import { finishInstall } from "./install.ts";
+import { loadNewest } from "./load_newest.ts";
 import { firstChain, logHeader } from "./log_format.ts";
 import { readLog } from "./log_reader.ts";
 import { namesOf, type StoredName } from "./names.ts";
-import { loadNewest } from "./recovery.ts";
 import { replayLogs } from "./replay.ts";
 import { loadSnapshot, passesQuickCheck } from "./snapshot_reader.ts";
 import { Snapshotter } from "./snapshot_writer.ts";
@@ -74,6 +75,7 @@ class Conversion {
   async run(): Promise<ConvertReport> {
     const { fs } = this.#context.host;
     const { logs: logFolder, snapshots: snapshotFolder } = this.#dirs;
+    await finishInstall(this.#context, this.#dirs);
     await this.#sweep();
     const logs = namesOf("log", await fs.readDir(logFolder));
     const snapshots = namesOf("snapshot", await fs.readDir(snapshotFolder));

@@ -1,10 +1,9 @@
-/** The data directories: made, checked, locked (storage-format §1), and the epoch files in them (§3). */
+/** The data directories: made, checked, locked (storage-format §1). */
 import { messageOf, UsageError } from "../base/errors.ts";
-import { utf8Decode } from "../base/host.ts";
 import type { Fs, Lock } from "../runtime.ts";
 import { RuntimeError } from "../runtime.ts";
-import type { StorageContext } from "./host.ts";
 import { namesOf, VERSION_FOLDER } from "./names.ts";
+import { DirectoryUse } from "./use.ts";
 
 export interface DirectoryOptions {
   readonly dataDir: string;
@@ -20,6 +19,7 @@ export interface Directories {
   /** Where logs lie; the same unless dataLogDir is set. */
   readonly logs: string;
   readonly areSeparate: boolean;
+  readonly use: DirectoryUse;
   release(): Promise<void>;
 }
 
@@ -49,7 +49,8 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
     await release();
     throw error;
   }
-  return { dataDir, dataLogDir, snapshots, logs, areSeparate, release };
+  const use = new DirectoryUse();
+  return { dataDir, dataLogDir, snapshots, logs, areSeparate, use, release };
 }
 
 /** With the names on the disk: of every level that was missing. */
@@ -124,24 +125,4 @@ export async function findInitialize(fs: Fs, dirs: Directories): Promise<string[
     if (await fs.stat(path) !== undefined) found.push(path);
   }
   return found;
-}
-
-const EPOCH_TEXT = /^\d{1,10}$/;
-
-/** The first line of an epoch file; undefined when there is none. A standalone server only tells what it read. */
-export async function readEpochFile(
-  context: StorageContext,
-  folder: string,
-  name: "acceptedEpoch" | "currentEpoch",
-): Promise<number | undefined> {
-  const { fs } = context.host;
-  const path = fs.join(folder, name);
-  if (await fs.stat(path) === undefined) return undefined;
-  const text = (utf8Decode(await fs.readFile(path)).split("\n")[0] ?? "").trim();
-  if (EPOCH_TEXT.test(text)) return Number(text);
-  context.log.warn("An epoch file holds no number; standalone it is not needed", {
-    file: name,
-    text: text.slice(0, 40),
-  });
-  return undefined;
 }

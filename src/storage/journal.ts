@@ -43,7 +43,10 @@ export interface JournalStats {
 }
 
 export class Journal<E extends Pending> {
-  /** Synchronously after a group is on the disk, in order; the group's memory is reused afterwards. */
+  /**
+   * Synchronously after a group is on the disk, in order. The group's memory is reused afterwards: whoever applies a txn
+   * later keeps a copy. A role sets its own.
+   */
   onDurable: (entries: readonly E[]) => void = () => {};
   /** Once; nothing after it is reported durable. */
   onFailure: (error: unknown) => void = () => {};

@@ -64,6 +64,22 @@ export async function readLog(
   }
 }
 
+/** Undefined: too short for a header, or one that was never written. */
+export async function readLogFormat(
+  fs: Fs,
+  folder: string,
+  log: StoredName,
+): Promise<FileFormat | undefined> {
+  const file = await fs.open(fs.join(folder, log.name), "read");
+  try {
+    const header = new Uint8Array(LOG_HEADER_BYTES);
+    const count = await file.read(header, 0);
+    return isUnbornLog(header.subarray(0, count)) ? undefined : readLogHeader(header, log.name);
+  } finally {
+    await file.close().catch(() => {}); // only read: nothing is lost
+  }
+}
+
 class Reading {
   readonly #file: File;
   readonly #codec: Codec;

@@ -4,7 +4,7 @@
  */
 import { type Codec, ENTRY_EXTRA_BYTES, ENTRY_HEAD_BYTES } from "../../wasm/codec.ts";
 import { CorruptionError, ProtocolError } from "../base/errors.ts";
-import { counterOf, epochOf, formatZxid, type Zxid, ZXID_NONE } from "../base/zxid.ts";
+import { counterOf, epochOf, formatZxid, type Zxid, ZXID_MAX, ZXID_NONE } from "../base/zxid.ts";
 import { viewOf } from "../jute/writer.ts";
 import { DIGEST_VERSION } from "../protocol/records.ts";
 import { Applier } from "../txn/apply.ts";
@@ -13,6 +13,7 @@ import type { StorageContext } from "./host.ts";
 import { payloadFault, payloadZxid } from "./log_format.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import { logsFrom, type StoredName } from "./names.ts";
+import { Settling } from "./settling.ts";
 import type { SnapshotDigest } from "./snapshot_format.ts";
 
 export interface ReplayReport {
@@ -29,6 +30,8 @@ export interface ReplayOptions {
   readonly allowsFirstGap: boolean;
   /** A record opened or closed a session. */
   readonly onSession?: ((id: bigint) => void) | undefined;
+  /** Records beyond are left out. */
+  readonly through?: Zxid;
 }
 
 /** @throws {CorruptionError} damage, a gap, a record that is no txn. @throws {RuntimeError} */
@@ -80,12 +83,15 @@ class Replay {
   readonly #db: Database;
   readonly #applier: Applier;
   readonly #from: Zxid;
+  readonly #through: Zxid;
   readonly #options: ReplayOptions;
   /** The highest zxid that is in the database. */
   #seen: Zxid;
   /** Where a fuzzy snapshot's digest is to be compared; until then those of txns are not. */
   #target: SnapshotDigest | undefined;
   #targetMismatches = 0;
+  /** A digest of zxid 0 in a later snapshot: it came from another server. */
+  readonly #settling: Settling;
 
   constructor(
     context: StorageContext,
@@ -97,10 +103,12 @@ class Replay {
     this.#db = db;
     this.#from = this.#seen = db.lastZxid;
     this.#options = options;
+    this.#through = options.through ?? ZXID_MAX;
     this.#applier = new Applier(db, {
       onDigestMismatch: (zxid, expected, actual) => this.#mismatch(zxid, expected, actual),
       onSession: (id) => options.onSession?.(id),
     });
+    this.#settling = new Settling(db, digest?.zxid !== 0 || db.lastZxid <= 0);
     this.#aim(digest);
   }
 
@@ -133,11 +141,13 @@ class Replay {
     if (fault !== undefined) throw this.#refusal(offset, fault);
     this.read++;
     const zxid = payloadZxid(bytes, start);
-    if (zxid <= this.#from) return;
+    if (zxid <= this.#from || zxid > this.#through) return;
     if (zxid > this.#seen) this.#checkGap(zxid, offset);
     try {
-      this.#applier.compareDigests = this.#target === undefined && zxid > this.#seen;
+      this.#applier.compareDigests = this.#settling.isOver && this.#target === undefined &&
+        zxid > this.#seen;
       this.#applier.apply(bytes, start, end);
+      this.#settling.onApplied(bytes, start, end);
     } catch (error) {
       if (!(error instanceof ProtocolError || error instanceof CorruptionError)) throw error;
       throw this.#refusal(offset, error.message);

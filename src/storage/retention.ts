@@ -5,6 +5,7 @@ import type { Cancel, MonotonicMs } from "../runtime.ts";
 import type { StorageContext } from "./host.ts";
 import { namesOf, parseName, type StoredName } from "./names.ts";
 import { passesQuickCheck } from "./snapshot_reader.ts";
+import type { DirectoryUse } from "./use.ts";
 
 /** Fewer are never kept. */
 export const RETAIN_COUNT_MIN = 3;
@@ -19,6 +20,7 @@ export interface PurgeChoice {
  * Keeps the newest `retain` complete snapshots, and every log that may hold records behind the oldest of them. Snapshots
  * that are not complete do not count; newer ones stay.
  * @param snapshots oldest first, those of `complete` pass the quick check. @param unfinished `.tmp` files
+ * @param heldFrom the log that holds this zxid, and later ones, are being read
  */
 export function choosePurge(
   snapshots: readonly StoredName[],
@@ -26,28 +28,43 @@ export function choosePurge(
   unfinished: readonly StoredName[],
   logs: readonly StoredName[],
   retain: number,
+  heldFrom = Infinity,
 ): PurgeChoice {
   const kept = snapshots.filter(({ name }) => complete.has(name)).slice(
     -Math.max(retain, RETAIN_COUNT_MIN),
   );
   const oldest = kept[0];
   if (oldest === undefined) return { snapshots: [], logs: [] };
-  const needed = logs.filter(({ zxid }) => zxid <= oldest.zxid).pop();
   const old = (file: StoredName): boolean => file.zxid < oldest.zxid;
   return {
     snapshots: [...snapshots, ...unfinished].filter(old).map(({ name }) => name),
-    logs: logs.filter((log) => old(log) && log.zxid !== needed?.zxid).map(({ name }) => name),
+    logs: logsBefore(logs, Math.min(oldest.zxid, heldFrom)).map(({ name }) => name),
   };
+}
+
+/** Logs that end before `bound`: the newest that begins at it or before is the one that may hold it. */
+function logsBefore(logs: readonly StoredName[], bound: number): StoredName[] {
+  const needed = logs.filter(({ zxid }) => zxid <= bound).pop();
+  return needed === undefined ? [] : logs.filter(({ zxid }) => zxid < needed.zxid);
 }
 
 export interface PurgeOptions {
   readonly snapshots: string;
   readonly logs: string;
   readonly purgeRetainCount: number;
+  /** Of the open directory; none when nobody else uses it. */
+  readonly use?: DirectoryUse;
 }
 
 /** Snapshots go before logs: a crash between leaves logs too many, never too few. @throws {RuntimeError} */
-export async function purge(context: StorageContext, options: PurgeOptions): Promise<PurgeChoice> {
+export function purge(context: StorageContext, options: PurgeOptions): Promise<PurgeChoice> {
+  const { use } = options;
+  return use === undefined
+    ? purgeNow(context, options)
+    : use.exclusive(() => purgeNow(context, options));
+}
+
+async function purgeNow(context: StorageContext, options: PurgeOptions): Promise<PurgeChoice> {
   const { fs } = context.host;
   const names = await fs.readDir(options.snapshots);
   const snapshots = namesOf("snapshot", names);
@@ -60,11 +77,27 @@ export async function purge(context: StorageContext, options: PurgeOptions): Pro
   const unfinished = names.map(parseName)
     .filter((name): name is StoredName => name?.kind === "snapshot" && name.unfinished);
   const logs = namesOf("log", await fs.readDir(options.logs));
-  const choice = choosePurge(snapshots, complete, unfinished, logs, options.purgeRetainCount);
-  for (const name of choice.snapshots) await fs.remove(fs.join(options.snapshots, name));
-  if (choice.snapshots.length > 0) await fs.syncDir(options.snapshots);
-  for (const name of choice.logs) await fs.remove(fs.join(options.logs, name));
-  return choice;
+  const choose = (): PurgeChoice =>
+    choosePurge(
+      snapshots,
+      complete,
+      unfinished,
+      logs,
+      options.purgeRetainCount,
+      options.use?.heldFrom,
+    );
+  const gone: { snapshots: string[]; logs: string[] } = { snapshots: [], logs: [] };
+  for (const name of choose().snapshots) {
+    await fs.remove(fs.join(options.snapshots, name));
+    gone.snapshots.push(name);
+  }
+  if (gone.snapshots.length > 0) await fs.syncDir(options.snapshots);
+  for (const name of choose().logs) {
+    if (!choose().logs.includes(name)) continue; // somebody began to read it
+    await fs.remove(fs.join(options.logs, name));
+    gone.logs.push(name);
+  }
+  return gone;
 }
 
 export interface AutopurgeOptions extends PurgeOptions {

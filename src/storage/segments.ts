@@ -137,7 +137,7 @@ export class Segments<E extends Pending> {
     return group;
   }
 
-  /** The group's entries are applied: its memory is used again. */
+  /** Nobody reads the group's entries any more: its memory is used again. */
   release(group: Group<E>): void {
     const size = group.end - group.start;
     this.#pendingBytes -= size;

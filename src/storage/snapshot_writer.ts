@@ -7,9 +7,8 @@ import { type Codec, SNAPSHOT_PIECE_BYTES } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { SNAPSHOT_SLICE_BYTES } from "../base/limits.ts";
-import { type Zxid, ZXID_MAX } from "../base/zxid.ts";
-import { AclRecord, DIGEST_VERSION } from "../protocol/records.ts";
-import { vector } from "../protocol/schema.ts";
+import { type Zxid, ZXID_MAX, ZXID_ZERO } from "../base/zxid.ts";
+import { DIGEST_VERSION } from "../protocol/records.ts";
 import type { Cancel, File, MonotonicMs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
 import { type ByteSink, openSink } from "./byte_stream.ts";
@@ -23,6 +22,7 @@ import {
   writeSnapshotHeader,
   writeTerminator,
 } from "./snapshot_format.ts";
+import { writeSessionsAndAcls } from "./snapshot_body.ts";
 import type { LoadedSnapshot } from "./snapshot_reader.ts";
 
 export interface SnapshotOptions {
@@ -51,7 +51,11 @@ export interface SnapshotEnd {
 /** A pause is this many times as long as the slice before it took, and at least PAUSE_MS_MIN. */
 const PAUSE_FACTOR = 3;
 const PAUSE_MS_MIN = 1;
-const AclVector = vector(AclRecord);
+
+/** How long others have the turn after a slice of work. */
+export function slicePauseMs(workedMs: number): number {
+  return Math.max(workedMs * PAUSE_FACTOR, PAUSE_MS_MIN);
+}
 
 /** It was told to stop: nothing is left behind. */
 export class SnapshotStopped extends Error {
@@ -85,16 +89,31 @@ export class Snapshotter {
    * @throws {RuntimeError | SnapshotStopped}; the list of snapshots is then as before
    */
   take(db: Database, paced = true): Promise<SnapshotReport> {
+    const name = snapshotName(db.lastZxid, this.#options.compression);
+    return this.#begin(db, db.lastZxid, name, () => this.#endOf(db), paced);
+  }
+
+  /**
+   * What another server sent, all of it, under a name of the caller's; without pauses. There is no digest to compare with:
+   * txns may have gone on while it was sent. @throws as `take`
+   */
+  store(db: Database, name: string): Promise<SnapshotReport> {
+    const end = this.#endOf(db);
+    const digest = end.digest && { ...end.digest, zxid: ZXID_ZERO, digest: 0n };
+    return this.#begin(db, ZXID_MAX, name, () => ({ ...end, digest }), false);
+  }
+
+  #begin(
+    db: Database,
+    czxidMax: Zxid,
+    name: string,
+    end: () => SnapshotEnd,
+    paced: boolean,
+  ): Promise<SnapshotReport> {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
-    const taking = new Taking(this.#codec, this.#options.format, db, db.lastZxid);
-    const name = snapshotName(taking.zxid, this.#options.compression);
-    const running = this.#write(
-      taking,
-      name,
-      this.#options.compression,
-      () => this.#endOf(db),
-      paced,
-    )
+    invariant(db.lastZxid >= 0, "A database without a zxid is not kept", { zxid: db.lastZxid });
+    const taking = new Taking(this.#codec, this.#options.format, db, czxidMax);
+    const running = this.#write(taking, name, this.#options.compression, end, paced)
       .finally(() => {
         taking.close();
         this.#running = undefined;
@@ -181,7 +200,7 @@ export class Snapshotter {
         const beganMs = clock.monotonicMs();
         done = taking.slice();
         if (done) taking.finish(end());
-        const pauseMs = Math.max((clock.monotonicMs() - beganMs) * PAUSE_FACTOR, PAUSE_MS_MIN);
+        const pauseMs = slicePauseMs(clock.monotonicMs() - beganMs);
         if (done || taking.isPieceFull) {
           await writing;
           writing = sink.write(taking.turnPiece());
@@ -240,17 +259,7 @@ class Taking {
     this.#enterRegion();
     const w = this.#writer;
     writeSnapshotHeader(w, format);
-    w.int32(db.sessions.size);
-    for (const [id, timeoutMs] of db.sessions) {
-      w.int64(id);
-      w.int32(timeoutMs);
-    }
-    const acls = [...db.tree.acls.entries()];
-    w.int32(acls.length);
-    for (const [key, list] of acls) {
-      w.int64Number(key);
-      AclVector.write(w, list.map(({ perms, scheme, id }) => ({ perms, id: { scheme, id } })));
-    }
+    writeSessionsAndAcls(w, db);
     this.#cursor = db.tree.openCursor(czxidMax);
   }
 

@@ -7,7 +7,7 @@ import {
   type Net,
   RuntimeError,
 } from "../runtime.ts";
-import { MemoryStream } from "./memory_stream.ts";
+import { MemoryStream } from "../base/memory_stream.ts";
 
 /** The name under which connect strings reach this network: nobody takes it for a host on a wire. */
 export const MEMORY_HOST = "memory";

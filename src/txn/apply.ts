@@ -327,7 +327,11 @@ export class Applier {
     const { tree, options } = this.#db;
     if (r.int32() !== DIGEST_VERSION || !options.digest) return;
     const hi = r.int32(), lo = r.int32();
-    if (hi === (tree.digestHi | 0) && lo === (tree.digestLo | 0)) return;
+    if (hi === (tree.digestHi | 0) && lo === (tree.digestLo | 0)) {
+      this.#db.isUnsettled = false;
+      return;
+    }
+    if (this.#db.isUnsettled) return;
     this.digestMismatches++;
     const expected = int64Of(hi, lo);
     this.#hooks.onDigestMismatch?.(this.zxid, expected, tree.digest);

@@ -24,6 +24,8 @@ export class Database {
   readonly sessions = new Map<bigint, number>();
   /** Of the last txn applied; moves only when the whole txn (all of a multi) is in the tree. */
   lastZxid: Zxid = ZXID_ZERO;
+  /** The tree came from another server and may hold parts of what follows: digests are compared once one agrees. */
+  isUnsettled = false;
 
   constructor(codec: Codec, options: DatabaseOptions) {
     this.codec = codec;
@@ -38,5 +40,6 @@ export class Database {
     this.quotas.rebuild();
     this.sessions.clear();
     this.lastZxid = ZXID_ZERO;
+    this.isUnsettled = false;
   }
 }

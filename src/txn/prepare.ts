@@ -73,6 +73,23 @@ export class Preparer {
     }
   }
 
+  /**
+   * The error txn of a request that was not prepared, because it cannot be decoded or may not come: somebody waits for a
+   * txn with its session and cxid (peer-protocol §15).
+   */
+  refuse(
+    request: WriteRequest,
+    w: Writer,
+    txn: PreparedTxn,
+    zxid: Zxid,
+    timeMs: number,
+    err: number,
+  ): void {
+    txn.zxid = zxid;
+    txn.err = err;
+    this.#refuse(request, w, txn, w.pos, err, timeMs);
+  }
+
   #refuse(
     request: WriteRequest,
     w: Writer,
@@ -281,7 +298,7 @@ export class Preparer {
     return Code.ok;
   }
 
-  /** There is no ensemble to change (client-protocol §3.10). */
+  /** Members do not change yet (client-protocol §3.10). */
   #reconfig(request: WriteRequest): number {
     const r = request.body;
     for (let i = 0; i < 3; i++) r.bufferSpan();

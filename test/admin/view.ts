@@ -64,6 +64,7 @@ export function busyView(options: Partial<ServerOptions> = {}): ServerView {
     connections: () => connections,
     connectionBuckets: () => [{ expiryMs: MONOTONIC_MS + 39_000, members: connections }],
     sessionCount: 2,
+    globalSessions: () => undefined,
     sessionBuckets: () => [{ expiryMs: MONOTONIC_MS + 33_500, members: SESSIONS }],
     ephemerals: () => [[SESSIONS[1], ["/e3"]], [SESSIONS[0], ["/e1", "/e2"]]],
     watches: {
@@ -76,6 +77,7 @@ export function busyView(options: Partial<ServerOptions> = {}): ServerView {
     },
     digests: () => [{ zxid: 0x80 as Zxid, digest: 9755605177n }],
     quotas: () => [],
+    quorum: undefined,
     traceMask: 306n,
   };
 }

@@ -75,7 +75,7 @@ test("a server that says the session is gone ends it at once", () =>
     proxy.isRefusing = true;
     proxy.cut();
     await reached(zk, "disconnected");
-    await stage.sleep(7400);
+    await stage.sleep(7200);
     proxy.isRefusing = false;
     await reached(zk, "expired");
     assert.ok(stage.nowMs() - since < 7900, "before the client's own clock says so");
@@ -181,7 +181,8 @@ test("connect gives up in time, or when aborted, and says what it met", () =>
     const late = await failure(open({ timeoutMs: 3000 }));
     assert.deepEqual([late.code, late.op], ["OPERATION_TIMEOUT", "connect"]);
     assert.match(late.message, /gave a session in 3000 ms; the last failure was ".+"/);
-    assert.equal(Math.round(stage.nowMs() - since), 3000);
+    const waited = stage.nowMs() - since;
+    assert.ok(waited >= 3000 && waited < 3002, `${waited} ms: a timer may be a little late`);
     const controller = new AbortController();
     const aborted = failure(open({ signal: controller.signal }));
     await stage.sleep(500);
@@ -222,7 +223,7 @@ test("a restarted server finds the session again, and the kept value its change"
 
 test("a session is handed on to another client", () =>
   world(async (_stage, _proxy, open) => {
-    const first = await open();
+    const first = await open({ reconnectJitterMs: 4000 }); // or it would take its session back too soon
     await first.create("/e", "", { mode: "ephemeral" });
     const second = await open({ session: first.session });
     assert.equal(second.session.id, first.session.id);

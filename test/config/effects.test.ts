@@ -6,6 +6,10 @@ import { findKey, KEY_SECTIONS } from "../../src/config/keys.ts";
 import { parseProperties } from "../../src/config/properties.ts";
 import { resolve } from "../../src/config/resolve.ts";
 import { settingsOfFile } from "../../src/config/settings.ts";
+import {
+  DEFAULT_ENSEMBLE_OPTIONS,
+  type EnsembleOptions,
+} from "../../src/server/ensemble/options.ts";
 import { DEFAULT_OPTIONS, type ServerOptions } from "../../src/server/options.ts";
 
 function file(text: string): ServerOptions {
@@ -90,21 +94,85 @@ const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
   ["4lw.commands.whitelist=stat, ruok", { fourLetterWhitelist: "stat, ruok" }],
   ["reconfigEnabled=true", { reconfigEnabled: true }],
   ["readonlymode.enabled=true", { readOnlyModeEnabled: true }],
+  ["admin.enableServer=false", { adminEnabled: false }],
+  ["admin.serverAddress=0.0.0.0", { adminAddress: "0.0.0.0" }],
+  ["admin.serverPort=0", { adminPort: 0 }],
+  ["admin.commandURL=/admin", { adminCommandUrl: "/admin" }],
+  ["admin.idleTimeout=5", { adminIdleTimeoutMs: 5 }],
+  ["admin.rateLimiterIntervalInMS=6", { adminRateLimitMs: 6 }],
+  ["admin.snapshot.enabled=false", { adminSnapshotEnabled: false }],
+  ["http.rest=false", { restEnabled: false }],
+  ["http.tokens=/t", { tokenFile: "/t" }],
+  ["http.openMonitoring=true", { openMonitoring: true }],
+  ["http.allowOrigins=https://a.example", { allowOrigins: "https://a.example" }],
+  ["http.requestsPerSecond=7", { httpRequestsPerSecond: 7 }],
+  ["http.maxStreams=8", { httpStreamsMax: 8 }],
+  ["http.maxSessions=9", { httpSessionsMax: 9 }],
+  [
+    "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+    { metricsPortEnabled: true },
+  ],
+  ["metricsProvider.httpHost=::1", { metricsAddress: "::1" }],
+  ["metricsProvider.httpPort=7001", { metricsPort: 7001 }],
+  ["metricsProvider.exportJvmInfo=false", { exportProcessInfo: false }],
+  ["audit.enable=true", { auditEnabled: true }],
 ];
 
 test("each setting of a file arrives in its option, in the option's unit", () => {
   for (const [text, expected] of EFFECTS) assert.deepEqual(changed(text), expected, text);
 });
 
+// The same for the options of a server of an ensemble.
+const ENSEMBLE_EFFECTS: readonly (readonly [string, Partial<EnsembleOptions>])[] = [
+  ["initLimit=7", { initLimitTicks: 7 }],
+  ["syncLimit=3", { syncLimitTicks: 3 }],
+  ["connectToLearnerMasterLimit=2", { connectToLearnerMasterLimitTicks: 2 }],
+  ["peerType=Observer", { peerType: "observer" }],
+  ["quorumListenOnAllIPs=true", { quorumListenOnAllIps: true }],
+  ["leaderServes=no", { leaderServes: false }],
+  ["cnxTimeout=100", { cnxTimeoutMs: 100 }],
+  ["quorumCnxnTimeoutMs=300", { quorumCnxnTimeoutMs: 300 }],
+  ["electionPortBindRetry=0", { electionPortBindRetry: 0 }],
+  ["fastleader.minNotificationInterval=10", { minNotificationIntervalMs: 10 }],
+  ["zookeeper.fastleader.maxNotificationInterval=20", { maxNotificationIntervalMs: 20 }],
+  ["leaderConnectDelayDuringRetryMs=5", { leaderConnectDelayMs: 5 }],
+  ["observer.reconnectDelayMs=6", { observerReconnectDelayMs: 6 }],
+  ["observer.election.DelayMs=8", { observerElectionDelayMs: 8 }],
+  ["leader.maxConcurrentSnapSyncs=1", { maxConcurrentSnapSyncs: 1 }],
+  ["leader.maxConcurrentDiffSyncs=2", { maxConcurrentDiffSyncs: 2 }],
+  ["commitLogCount=900", { commitLogCount: 900 }],
+  ["snapshotSizeFactor=-1", { snapshotSizeFactor: -1 }],
+  ["forceSnapshotSync=true", { forceSnapshotSync: true }],
+  ["group.1=1:2\nweight.1=3\nweight.2=0", {}],
+];
+
+const ENSEMBLE = "initLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2\n";
+
+test("each setting of an ensemble arrives in its option", () => {
+  const options = (text: string): Partial<EnsembleOptions> => {
+    const properties = parseProperties(
+      utf8Encode(`dataDir=/d\nclientPort=2181\n${ENSEMBLE}${text}`),
+    );
+    return resolve(settingsOfFile("zoo.cfg", properties), { file: "zoo.cfg" }).group?.options ?? {};
+  };
+  const usual = { initLimitTicks: 10, syncLimitTicks: 5 };
+  for (const [text, expected] of ENSEMBLE_EFFECTS) {
+    assert.deepEqual(options(text), { ...usual, ...expected }, text);
+  }
+  const set = new Set(ENSEMBLE_EFFECTS.flatMap(([, expected]) => Object.keys(expected)));
+  const missing = Object.keys(DEFAULT_ENSEMBLE_OPTIONS).filter((name) => !set.has(name));
+  assert.deepEqual(missing, ["finalizeWaitMs"]); // Apache's constant
+});
+
 test("every option but the server id can be set by a file", () => {
   const set = new Set(EFFECTS.flatMap(([, expected]) => Object.keys(expected)));
   const missing = Object.keys(DEFAULT_OPTIONS).filter((name) => !set.has(name));
-  assert.deepEqual(missing, ["serverId"]);
+  assert.deepEqual(missing, ["ensemble", "serverId"]); // load.test.ts
 });
 
 test("every key that works has a line here that shows what it does", () => {
   const shown = new Set(
-    EFFECTS.flatMap(([text]) =>
+    [...EFFECTS, ...ENSEMBLE_EFFECTS].flatMap(([text]) =>
       text.split("\n").map((line) => findKey(line.split("=")[0] ?? "")?.rule)
     ),
   );
@@ -113,6 +181,14 @@ test("every key that works has a line here that shows what it does", () => {
   );
   assert.deepEqual(
     working.filter((rule) => !shown.has(rule)).map(({ name }) => name).sort(),
-    ["dynamicConfigFile", "log.format", "log.level", "server.*", "standaloneEnabled"], // each has its own test
+    // Each has its own test.
+    [
+      "dynamicConfigFile",
+      "log.format",
+      "log.level",
+      "multiAddress.enabled",
+      "server.*",
+      "standaloneEnabled",
+    ],
   );
 });

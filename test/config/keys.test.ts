@@ -105,7 +105,20 @@ test("what the table has beyond operations §1 is our own", () => {
   const own = KEY_SECTIONS.flatMap(({ rules }) => rules).filter((rule) => !known.has(rule));
   assert.deepEqual(
     own.map(({ name }) => name).sort(),
-    ["fileFormat", "log.format", "log.level", "quorum.auth.*", "ssl.*"],
+    [
+      "fileFormat",
+      "http.allowOrigins",
+      "http.maxSessions",
+      "http.maxStreams",
+      "http.openMonitoring",
+      "http.requestsPerSecond",
+      "http.rest",
+      "http.tokens",
+      "log.format",
+      "log.level",
+      "quorum.auth.*",
+      "ssl.*",
+    ],
   );
 });
 

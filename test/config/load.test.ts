@@ -119,8 +119,11 @@ test("server lines may be in a dynamic file, and then nowhere else", async () =>
   const one = "server.1=127.0.0.1:2888:3888:participant;2181\n";
   assert.equal((await load({ "zoo.cfg": zoo, dynamic: one })).server.clientPort, 2181);
   assert.match(
-    await refusal({ "zoo.cfg": zoo, dynamic: `${one}server.2=h:1:2\n` }),
-    /^Cannot start a server of an ensemble/,
+    await refusal({
+      "zoo.cfg": `${zoo}initLimit=3\nsyncLimit=2\n`,
+      dynamic: `${one}server.2=h:1:2\n`,
+    }),
+    /^Cannot start a server of an ensemble: .*data\/myid is missing; write this server's number into it \(one of 1, 2\)/,
   );
   assert.match(
     await refusal({ "zoo.cfg": zoo, dynamic: "version=1\n" }),
@@ -155,4 +158,30 @@ test("a relative directory in a file is warned of, not one from a flag", async (
   );
   const flags = [{ key: "dataDir", value: "data", source: "--data-dir" }];
   assert.deepEqual((await load({ "zoo.cfg": "clientPort=1\n" }, {}, flags)).notices, []);
+});
+
+test("myid says which server of the ensemble this is", async () => {
+  const zoo =
+    `${BASICS.replace(/clientPort=.*\n/, "")}initLimit=3\nsyncLimit=2\nserver.1=a:1:2;2190\n` +
+    "server.2=b:1:2:observer;127.0.0.1:2191\nserver.4=c:1:2\npeerType=participant\n";
+  const { server, notices } = await load({ "zoo.cfg": zoo, "data/myid": "2" });
+  const { ensemble } = server;
+  assert.deepEqual([server.serverId, server.clientPort, server.clientPortAddress], [
+    2,
+    2191,
+    "127.0.0.1",
+  ]);
+  assert.deepEqual([ensemble?.sid, ensemble?.peerType, ensemble?.initLimitTicks], [
+    2,
+    "observer",
+    3,
+  ]);
+  assert.match(
+    notices.map(({ message }) => message).join("\n"),
+    /"peerType" = "participant" is ignored: server\.2 is an observer \(.*zoo\.cfg, line \d+\)/,
+  );
+  assert.match(
+    await refusal({ "zoo.cfg": zoo, "data/myid": "3" }),
+    /says 3, and the configuration has only the servers 1, 2, 4; correct myid or add the line$/,
+  );
 });

@@ -1,3 +1,4 @@
+import type { Sid } from "../../src/zab/vote.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -134,10 +135,10 @@ test("an unknown key warns with the nearest known one", () => {
 
 test("a key whose function does not exist yet warns by name, unless it asks for nothing", () => {
   const { notices } = file(
-    `${BASICS}initLimit=5\nlocalSessionsEnabled=true\nlocalSessionsUpgradingEnabled=false\nadmin.enableServer=false\n`,
+    `${BASICS}observerMasterPort=5\nlocalSessionsEnabled=true\nlocalSessionsUpgradingEnabled=false\nadmin.enableServer=false\n`,
   );
   assert.deepEqual(notices.map(({ level, message }) => [level, message.slice(0, 41)]), [
-    ["warn", 'Setting "initLimit" (zoo.cfg, line 3) has'],
+    ["warn", 'Setting "observerMasterPort" (zoo.cfg, li'],
     ["warn", 'Setting "localSessionsEnabled" (zoo.cfg, '],
   ]);
 });
@@ -230,20 +231,34 @@ test("settings given later win: variables over the file, flags over both", () =>
   );
 });
 
-test("several servers are refused, one alone runs standalone", () => {
+test("several servers are an ensemble, one alone runs standalone", () => {
   const one = "server.1=127.0.0.1:2888:3888";
-  assert.match(
-    refusal(`${BASICS}${one}\nserver.2=127.0.0.1:2889:3889`),
-    /^Cannot start a server of an ensemble: 2 voting servers are configured .*ensembles come with a later version/,
-  );
+  const two = `${BASICS}${one}\nserver.2=127.0.0.1:2889:3889\n`;
+  assert.match(refusal(two), /: initLimit is not set; add initLimit=10/);
+  assert.match(refusal(`${two}initLimit=3\nsyncLimit=0`), /: syncLimit is 0; add syncLimit=5/);
+  const { group } = file(`${two}initLimit=3\nsyncLimit=2\nserver.3=[::1]:1:2:OBSERVER;2182`);
+  assert.deepEqual([...group?.membership.quorum.voters ?? []], [1, 2]);
+  assert.deepEqual(group?.members.get(3 as Sid), {
+    sid: 3,
+    role: "observer",
+    addresses: [{ host: "::1", quorumPort: 1, electionPort: 2 }],
+    client: { host: "0.0.0.0", port: 2182 },
+  });
   assert.match(
     refusal(`${BASICS}${one}\nserver.2=h:1:2:observer`),
-    /^Cannot start: observers are configured \(zoo\.cfg, line 4\)/,
+    /^Cannot start: an observer is configured \(zoo\.cfg, line 4\) beside 1 voting/,
   );
+  assert.match(
+    refusal(`${two}initLimit=3\nsyncLimit=2\ngroup.1=1`),
+    /^Cannot use groups: voting server 2 is in none/,
+  );
+  const several = `${BASICS}${one}|127.0.0.2:2888:3888`;
+  assert.match(refusal(several), /several addresses need multiAddress\.enabled=true$/);
+  assert.equal(file(`${several}\nmultiAddress.enabled=true`).group, undefined);
   for (const alone of [one, `${one}:participant;2181`, "server.1=[::1]:2888:3888"]) {
     assert.deepEqual(file(BASICS + alone).server, file(BASICS).server, alone);
   }
-  assert.match(refusal(`${BASICS}server.1=h:2888:2888`), /expected host:quorumPort/);
+  assert.match(refusal(`${BASICS}server.1=h:2888:2888`), /expected two different ports/);
   assert.match(refusal(`${BASICS}server.x=h:2888:3888`), /expected server\.N with N/);
 });
 
@@ -256,13 +271,12 @@ test("the one server's line may bring the client port", () => {
   );
 });
 
-test("standaloneEnabled=false runs one server standalone with a warning, and none at all is refused", () => {
-  const { notices } = file(`${BASICS}standaloneEnabled=false\nserver.1=h:2888:3888`);
-  assert.match(
-    notices[0]?.message ?? "",
-    /^Setting "standaloneEnabled" = "false" .* the server runs standalone$/,
+test("standaloneEnabled=false makes an ensemble of one server, and none at all is refused", () => {
+  const { group, notices } = file(
+    `${BASICS}standaloneEnabled=false\nserver.1=h:2888:3888\ninitLimit=3\nsyncLimit=2`,
   );
-  assert.match(refusal(`${BASICS}standaloneEnabled=false`), /no server\.N is configured$/);
+  assert.deepEqual([group?.members.size, notices], [1, []]);
+  assert.match(refusal(`${BASICS}standaloneEnabled=false`), /no server\.N is configured/);
 });
 
 test("log settings are read in any case", () => {
@@ -278,7 +292,7 @@ test("Apache's sample configuration starts", () => {
   );
   assert.equal(server.tickMs, 2000);
   assert.equal(notices.every(({ level }) => level === "warn"), true);
-  assert.equal(notices.length, 2);
+  assert.equal(notices.length, 0);
 });
 
 test("any file is either used or refused as wrong use", () => {

@@ -60,6 +60,8 @@ const USE = `
 import { connect, textOf } from "menagerie/client";
 import { startServer as startTestServer } from "menagerie/testing";
 import { DEFAULT_OPTIONS, hostRuntime, silentLog, startServer } from "menagerie/server";
+import { createGateway } from "menagerie/gateway";
+import { webRuntime } from "menagerie/web";
 import * as whole from "menagerie";
 
 async function createIn(client) {
@@ -78,6 +80,11 @@ const options = { ...DEFAULT_OPTIONS, clientPort: 0, clientPortAddress: "127.0.0
 const server = await startServer(runtime, options, silentLog, { version: "embedded" });
 const client = await connect("127.0.0.1:" + server.address.port);
 done.push(await createIn(client));
+const gateway = await createGateway({ connect: "127.0.0.1:" + server.address.port });
+const peer = { remote: { host: "127.0.0.1", port: 1, family: 4 } };
+const read = await gateway.fetch(new Request("http://localhost/v1/nodes/made"), peer);
+done.push((await read.json()).data, typeof webRuntime({ url: "ws://x/ws", WebSocket: class {} }).net.connect);
+await gateway.close();
 await client.close();
 await server.stop();
 console.log(JSON.stringify({ runtime: runtime.name, done, same: whole.connect === connect && whole.startServer === startServer }));
@@ -150,7 +157,7 @@ for (const [name, command] of Object.entries(runtimes)) {
       const output = await run([...command, "use.mjs", join(folder, "data")]);
       assert.deepEqual(JSON.parse(output), {
         runtime: name,
-        done: ["by a package", "by a package", "by a package"],
+        done: ["by a package", "by a package", "by a package", "by a package", "function"],
         same: true,
       });
     },
@@ -297,9 +304,10 @@ onNode("the client alone reaches no server code; its size is printed", async () 
   );
 });
 
-test("package.json and deno.json have the subpaths ./client ./testing ./server", () => {
+test("package.json and deno.json have the subpaths that the documentation names", () => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     exports: Record<string, unknown>;
   };
-  assert.deepEqual(Object.keys(manifest.exports), [".", "./client", "./testing", "./server"]);
+  const subpaths = [".", "./client", "./testing", "./server", "./gateway", "./web"];
+  assert.deepEqual(Object.keys(manifest.exports), subpaths);
 });

@@ -173,3 +173,42 @@ test("damage put on the disk is read back", async () => {
   machine.crash("lose");
   assert.equal(shown(machine, "/deep/er/file"), "bad");
 });
+
+test("zeros written ahead cost no memory, and are zeros until they are written over", async () => {
+  const { sim, machine, file } = await withFile(1);
+  const ahead = 64 * 1024 * 1024;
+  await sim.runUntil(file.write(bytesOf("head"), 0));
+  await sim.runUntil(file.write(new Uint8Array(ahead), 4));
+  await sim.runUntil(file.syncData());
+  await sim.runUntil(file.write(bytesOf("entry"), 10_000_000));
+  await sim.runUntil(file.syncData());
+  assert.ok(machine.disk.heldBytes <= 32_768, `${machine.disk.heldBytes} bytes`);
+  const into = new Uint8Array(20_000).fill(7);
+  await sim.runUntil(file.read(into, 9_990_000));
+  assert.deepEqual([...into.subarray(9_999, 10_006)], [0, ...bytesOf("entry"), 0]);
+  assert.equal(into.reduce((sum, byte) => sum + byte, 0), 562);
+  await sim.runUntil(file.write(new Uint8Array(ahead), 0));
+  assert.equal(await sim.runUntil(file.size()), ahead + 4);
+  machine.crash("lose");
+  assert.equal(
+    await sim.runUntil(machine.start().fs.stat("/f")).then((stat) => stat?.size),
+    ahead + 4,
+  );
+  assert.equal(machine.disk.peek("/f")?.subarray(0, 4).join(), bytesOf("head").join());
+});
+
+test("zeros written over bytes are kept, lost or torn like other bytes", async () => {
+  const seen = new Set<string>();
+  for (const seed of seeds(SEEDS)) {
+    const { sim, machine, file } = await withFile(seed);
+    await sim.runUntil(file.write(new Uint8Array(4096).fill(1), 0));
+    await sim.runUntil(file.syncData());
+    await sim.runUntil(file.write(new Uint8Array(2048), 1024));
+    machine.crash();
+    const bytes = machine.disk.peek("/f") ?? new Uint8Array(0);
+    const left = bytes.reduce((sum, byte) => sum + byte, 0);
+    assert.equal(left % 512, 0);
+    seen.add(left === 4096 ? "lost" : left === 2048 ? "kept" : "torn");
+  }
+  assert.deepEqual([...seen].sort(), ["kept", "lost", "torn"]);
+});

@@ -74,6 +74,59 @@ test("after a failed sync a later one that succeeds does not bring the bytes to 
   assert.ok(missing > 5 && missing < 35, `${missing} of 40`);
 });
 
+test("a disk is slow by its table, or for a while by a fault", async () => {
+  const sim = createSim({ seed: 1 });
+  const machine = sim.machine("a", { syncUs: [5000] });
+  const file = await sim.runUntil(machine.runtime.fs.open("/f", "create"));
+  const took = async (work: () => Promise<unknown>): Promise<number> => {
+    const since = sim.nowUs;
+    await sim.runUntil(work());
+    return sim.nowUs - since;
+  };
+  const write = (): Promise<void> => file.write(bytesOf("x"), 0);
+  const syncData = (): Promise<void> => file.syncData();
+  assert.equal(await took(syncData), 5000);
+  machine.files.syncUs = [100, 100];
+  machine.files.slow({ byMs: 250, forMs: 300 });
+  assert.deepEqual([await took(syncData), await took(() => file.sync())], [250_100, 250_100]);
+  assert.equal(await took(syncData), 100, "it is over");
+  machine.files.slow({ kind: "write", byMs: 40 });
+  assert.ok(await took(write) >= 40_000);
+  assert.equal(await took(syncData), 100);
+  machine.files.clear();
+  assert.ok(await took(write) < 1000);
+});
+
+test("bit rot: a read has one bit turned, the disk has not; a flip stays", async () => {
+  const sim = createSim({ seed: 1 });
+  const { disk, files, runtime: { fs } } = sim.machine("a");
+  const whole = new Uint8Array(1000);
+  disk.poke("/d/f", whole);
+  disk.poke("/d/other", whole);
+  const turned = (bytes: Uint8Array): number =>
+    bytes.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0);
+  const readWhole = async (path: string): Promise<number> =>
+    turned(await sim.runUntil(fs.readFile(path)));
+  files.rotNext({ path: "/d/f", skip: 1 });
+  assert.deepEqual([await readWhole("/d/other"), await readWhole("/d/f")], [0, 0]);
+  assert.deepEqual([await readWhole("/d/f"), await readWhole("/d/f")], [1, 0]);
+  const file = await sim.runUntil(fs.open("/d/f", "read"));
+  files.rotNext({ times: 2 });
+  const found: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const into = new Uint8Array(2000);
+    await sim.runUntil(file.read(into, 900));
+    found.push(turned(into.subarray(0, 100)), turned(into.subarray(100)));
+  }
+  assert.deepEqual(found, [1, 0, 1, 0, 0, 0]);
+  disk.flip("/d/f", 999, 7);
+  assert.equal((await sim.runUntil(fs.readFile("/d/f")))[999], 0x80);
+  sim.machines.get("a")?.crash("lose");
+  assert.equal(disk.peek("/d/f")?.[999], 0x80);
+  assert.throws(() => disk.flip("/d/f", 1000, 0), /no bit 0 of byte 1000/);
+  assert.equal(sim.faults.of("bit rot"), 4);
+});
+
 test("a full disk takes what fits and says NO_SPACE; room made is room again", async () => {
   const sim = createSim({ seed: 1 });
   const machine = sim.machine("a");

@@ -297,6 +297,29 @@ test("the header is on the disk before anything else is in the file", async () =
   }
 });
 
+test("whoever holds the journal next is told of what becomes durable next; nothing need be applied", async () => {
+  const it = await lab();
+  const first: number[] = [], second: number[] = [];
+  it.journal.onDurable = (entries) => void first.push(...entries.map(({ zxid }) => zxid));
+  it.write(10);
+  it.journal.flush();
+  it.write(10); // another group, under way when the role changes
+  await it.sim.runUntil(() => first.length === 1);
+  it.journal.onDurable = (entries) => void second.push(...entries.map(({ zxid }) => zxid));
+  it.write(10);
+  await it.sim.runUntil(it.journal.drain());
+  assert.deepEqual([first, second], [[1], [2, 3]]);
+  it.journal.roll();
+  it.write(10);
+  await it.sim.runUntil(it.journal.drain());
+  assert.deepEqual(
+    await it.names(),
+    ["log.1", "log.4"],
+    "the file goes on across roles, a roll ends it",
+  );
+  assert.equal(it.journal.pendingBytes, 0);
+});
+
 test("a slow sync is counted and told", async () => {
   const it = await lab({ fsyncWarningMs: 0 });
   it.write(10);

@@ -1,0 +1,143 @@
+/** HTTP on Node: node:http under Hono's adapter, which makes the web's Request and Response of it; ws for WebSockets. */
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { createAdaptorServer } from "@hono/node-server";
+import { type WebSocket, WebSocketServer } from "ws";
+import type {
+  Address,
+  Connection,
+  HttpHandler,
+  HttpHost,
+  HttpListener,
+  HttpListenOptions,
+  HttpPeer,
+} from "../../src/runtime.ts";
+import { WebSocketConnection } from "../web_socket.ts";
+import { addressOf } from "./connection.ts";
+import { mapError } from "./errors.ts";
+
+/** One message of a client: a request of the protocol, which jute.maxbuffer bounds further. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Subprotocols of requests that become WebSockets. */
+type Agreed = WeakMap<IncomingMessage, string>;
+
+export function nodeHttp(): HttpHost {
+  return { listen };
+}
+
+function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpListener> {
+  const server = createAdaptorServer({
+    overrideGlobalObjects: false,
+    hostname: options.host.includes(":") ? `[${options.host}]` : options.host,
+    fetch: (request, { incoming }) => {
+      const peer: HttpPeer = {
+        remote: addressOf(
+          incoming.socket.remoteAddress ?? "",
+          incoming.socket.remotePort ?? 0,
+        ),
+        upgrade: () => undefined, // those come by the event below
+      };
+      return handler.fetch(request, peer);
+    },
+  }) as Server;
+  server.keepAliveTimeout = options.idleTimeoutMs;
+  const agreed: Agreed = new WeakMap();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MESSAGE_BYTES_MAX,
+    handleProtocols: (_offered, incoming) => agreed.get(incoming) ?? false,
+  });
+  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    void upgrade(handler, sockets, agreed, incoming, socket as Socket, head);
+  });
+  return new Promise((resolve, reject) => {
+    const what = `listen on ${options.host}:${options.port}`;
+    const failed = (error: Error): void => reject(mapError(error, what));
+    server.once("error", failed);
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.off("error", failed);
+      const bound = server.address() as { address: string; port: number };
+      resolve({
+        address: addressOf(bound.address, bound.port),
+        close: () => {
+          for (const client of sockets.clients) client.terminate();
+          return new Promise((done) => {
+            server.close(() => done());
+            server.closeAllConnections();
+          });
+        },
+      });
+    });
+  });
+}
+
+/** The request goes through the handler like any other; only then is it known whether it becomes a WebSocket. */
+async function upgrade(
+  handler: HttpHandler,
+  sockets: WebSocketServer,
+  agreed: Agreed,
+  incoming: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): Promise<void> {
+  const [remote, local] = endsOf(socket);
+  let onOpen: ((connection: Connection) => void) | undefined;
+  const refuse = (status: number, text: string): void => {
+    socket.end(
+      `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
+        `Connection: close\r\n\r\n${text}`,
+    );
+  };
+  socket.on("error", () => socket.destroy());
+  try {
+    const response = await handler.fetch(requestOf(incoming), {
+      remote,
+      upgrade: (open, protocol) => {
+        onOpen = open;
+        if (protocol !== undefined) agreed.set(incoming, protocol);
+        return new Response(null, { status: 200 });
+      },
+    });
+    if (onOpen === undefined) return refuse(response.status, "");
+  } catch {
+    return refuse(500, "");
+  }
+  const open = onOpen;
+  sockets.handleUpgrade(
+    incoming,
+    socket,
+    head,
+    (client) => open(connectionOf(client, remote, local)),
+  );
+}
+
+function requestOf(incoming: IncomingMessage): Request {
+  const headers = new Headers();
+  for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
+    headers.append(incoming.rawHeaders[at] as string, incoming.rawHeaders[at + 1] as string);
+  }
+  const host = incoming.headers.host ?? "localhost";
+  return new Request(`http://${host}${incoming.url ?? "/"}`, { method: "GET", headers });
+}
+
+function endsOf(socket: Socket): readonly [remote: Address, local: Address] {
+  return [
+    addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0),
+    addressOf(socket.localAddress ?? "", socket.localPort ?? 0),
+  ];
+}
+
+function connectionOf(client: WebSocket, remote: Address, local: Address): Connection {
+  const connection = new WebSocketConnection(remote, local, {
+    send: (bytes) => client.send(bytes.slice()), // ws keeps what the system did not take
+    buffered: () => client.bufferedAmount,
+    close: () => client.close(),
+    terminate: () => client.terminate(),
+  });
+  client.on("message", (data) => connection.received(data as Buffer));
+  client.on("error", () => client.terminate());
+  client.on("close", () => connection.gone());
+  return connection;
+}

@@ -1,0 +1,289 @@
+/**
+ * Apache's AdminServer (operations §3) without its HTTP: what each command answers. Keys and their order are Apache's;
+ * codes say what its own 200s leave unsaid: 404 for a command that does not exist, 503 while the server does not serve.
+ */
+import { messageOf } from "../base/errors.ts";
+import { hexOf } from "../base/zxid.ts";
+import type { Identity } from "../protocol/acl.ts";
+import type { Runtime } from "../runtime.ts";
+import type { ServerControl, SnapshotFile } from "../server/control.ts";
+import type { ServerView } from "../server/view.ts";
+import { namesOf } from "../storage/names.ts";
+import {
+  briefConnection,
+  configuration,
+  connectionLists,
+  dump,
+  fullConnection,
+  leader,
+  serverStats,
+  signed,
+  votingView,
+  zabState,
+} from "./admin_shapes.ts";
+import { dataFolders, dataSizes } from "./data_sizes.ts";
+import { environment } from "./environment.ts";
+import type { Json, JsonMap } from "./java_json.ts";
+import { metrics } from "./metrics.ts";
+
+export interface AdminHost {
+  readonly view: ServerView;
+  readonly control: ServerControl;
+  readonly runtime: Pick<Runtime, "name" | "version" | "clock" | "process" | "fs">;
+  /** As the first line of `srvr` shows it. */
+  readonly version: string;
+  /** Text of the configuration file at the start; "" without one. */
+  readonly initialConfiguration: string;
+}
+
+export interface AdminRequest {
+  readonly method: string;
+  readonly parameter: (name: string) => string | undefined;
+  /** The Authorization header. */
+  readonly authorization: string | undefined;
+  /** The peer's address. */
+  readonly host: string;
+}
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly body: JsonMap;
+  /** Told of in the headers. */
+  readonly file?: SnapshotFile;
+  /** The file is sent in place of the body. */
+  readonly isStreaming?: boolean;
+}
+
+type Values = Readonly<Record<string, Json>>;
+interface Command {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly needsServer: boolean;
+  readonly run: (request: AdminRequest) => Values | Promise<Values>;
+}
+
+const NOT_SERVING = "This ZooKeeper instance is not currently serving requests";
+
+export class AdminCommands {
+  readonly #host: AdminHost;
+  readonly #byName = new Map<string, Command>();
+  readonly #names: string[] = [];
+  #snapshotMs: number | undefined;
+
+  constructor(host: AdminHost) {
+    this.#host = host;
+    for (const command of this.#commands()) {
+      this.#names.push(command.name);
+      for (const name of [command.name, ...command.aliases]) this.#byName.set(name, command);
+    }
+    this.#names.sort();
+  }
+
+  /** Primary names, sorted. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  /** Commands that change something: they take POST, and GET as Apache does, but from no other site's page. */
+  static readonly CHANGING: ReadonlySet<string> = new Set(
+    "connection_stat_reset crst observer_connection_stat_reset orst restore rest set_trace_mask stmk snapshot snap stat_reset srst"
+      .split(" "),
+  );
+
+  async run(name: string, request: AdminRequest): Promise<AdminAnswer> {
+    if (name === "snapshot" || name === "snap") return await this.#snapshot(request);
+    if (name === "restore" || name === "rest") return this.#restore(request);
+    const command = this.#byName.get(name);
+    if (command === undefined) return failure(404, name, `Unknown command: ${name}`);
+    if (command.needsServer && !this.#host.view.serving) {
+      return failure(503, command.name, NOT_SERVING);
+    }
+    try {
+      const values = await command.run(request);
+      const { error = null, ...rest } = values;
+      return {
+        status: error === null ? 200 : 400,
+        body: { ...rest, command: command.name, error },
+      };
+    } catch (error) {
+      return failure(500, command.name, messageOf(error));
+    }
+  }
+
+  #commands(): Command[] {
+    const { view, runtime, version } = this.#host;
+    const { fs, clock } = runtime;
+    const list: Command[] = [];
+    const on = (names: string, run: Command["run"], needsServer = true): void => {
+      const [name = "", ...aliases] = names.split(" ");
+      list.push({ name, aliases, needsServer, run });
+    };
+    on("configuration conf config", () => configuration(view, fs) as Values);
+    on("connection_stat_reset crst", () => {
+      for (const connection of view.connections()) connection.stats.reset();
+      return {};
+    });
+    on("connections cons", () => connectionLists(view, fullConnection) as Values);
+    on("dirs", async () => {
+      const [data, log] = await dataSizes(fs, view.options);
+      return { datadir_size: data, logdir_size: log };
+    });
+    on("dump", () => dump(view) as Values);
+    on(
+      "environment env envi",
+      () => Object.fromEntries(environment(runtime, version)),
+      false,
+    );
+    on("get_trace_mask gtmk", () => ({ tracemask: view.traceMask }), false);
+    on("hash", () => ({
+      digests: [...view.digests()].map(({ zxid, digest }) => ({
+        zxid,
+        digest,
+        digest_version: 2,
+      })),
+    }));
+    on("initial_configuration icfg", () => ({
+      initial_configuration: this.#host.initialConfiguration,
+    }));
+    on("is_read_only isro", () => ({ read_only: view.mode === "read-only" }));
+    on("last_snapshot lsnp", () => this.#lastSnapshot());
+    on("leader lead", () => leader(view));
+    on("monitor mntr", () => this.#monitor());
+    on("observer_connection_stat_reset orst", () => ({}));
+    on("observers obsr", () => ({
+      synced_observers: view.quorum?.leading?.syncedObservers ?? 0,
+      observers: [],
+    }));
+    on("ruok", () => ({}));
+    on("server_stats srvr", () => serverStats(view, runtime, version));
+    on("set_trace_mask stmk", (request) => this.#setTraceMask(request), false);
+    on("stat_reset srst", () => {
+      view.stats.reset();
+      return {};
+    });
+    on("stats stat", async () => ({
+      ...await serverStats(view, { fs, clock }, version),
+      ...connectionLists(view, briefConnection) as Values,
+    }));
+    on("system_properties sysp", () => this.#systemProperties(), false);
+    on("voting_view", () => ({ current_config: votingView(view) }));
+    this.#addWatches(on);
+    on("zabstate", () => zabState(view));
+    on("snapshot snap", () => ({})); // these two are answered by `run`, and stand here for their names
+    on("restore rest", () => ({}));
+    return list;
+  }
+
+  #addWatches(on: (names: string, run: Command["run"]) => void): void {
+    const { view } = this.#host;
+    on("watch_summary wchs", () => ({
+      num_connections: view.watches.connectionCount,
+      num_paths: view.watches.pathCount,
+      num_total_watches: view.watches.totalCount,
+    }));
+    on("watches wchc", () => ({
+      session_id_to_watched_paths: new Map<string, Json>(
+        [...view.watches.bySession()].map(([id, paths]) => [String(signed(id)), paths]),
+      ),
+    }));
+    on("watches_by_path wchp", () => ({
+      path_to_session_ids: new Map<string, Json>(
+        [...view.watches.byPath()].map(([path, ids]) => [path, ids.map(signed)]),
+      ),
+    }));
+  }
+
+  #monitor(): Values {
+    const { view, runtime, version } = this.#host;
+    return {
+      version,
+      server_state: view.mode,
+      ...(view.quorum === undefined ? {} : { peer_state: view.quorum.peerState }),
+      ...Object.fromEntries([...metrics(view, runtime)].map(([name, text]) => [name, +text])),
+    };
+  }
+
+  /** Those of Java's properties that mean something here; none of them is a secret. */
+  #systemProperties(): Values {
+    const { runtime, version } = this.#host;
+    const named = environment(runtime, version).filter(([name]) =>
+      /^(?:java|os|user)\./.test(name) && !name.startsWith("os.memory")
+    );
+    return Object.fromEntries(named.sort(([a], [b]) => a < b ? -1 : 1));
+  }
+
+  #setTraceMask({ parameter }: AdminRequest): Values {
+    const text = parameter("traceMask");
+    const needed = "setTraceMask requires long traceMask argument";
+    if (text === undefined) return { error: needed };
+    if (!/^[+-]?\d{1,19}$/.test(text)) return { error: `${needed}, got ${text}` };
+    this.#host.view.traceMask = BigInt.asIntN(64, BigInt(text.replace(/^\+/, "")));
+    return { tracemask: this.#host.view.traceMask };
+  }
+
+  async #lastSnapshot(): Promise<Values> {
+    const { runtime: { fs }, view } = this.#host;
+    const folder = dataFolders(fs, view.options).dataDir;
+    const last = namesOf("snapshot", await fs.readDir(folder).catch(() => [])).at(-1);
+    const stat = last === undefined ? undefined : await fs.stat(fs.join(folder, last.name));
+    if (last === undefined || stat === undefined) return { zxid: "f".repeat(16), timestamp: -1 };
+    return { zxid: hexOf(last.zxid), timestamp: Math.floor(stat.modifiedMs / 1000) };
+  }
+
+  // ------------------------------------------------------------------------------ snapshot, restore
+
+  /** The order of checks is Apache's (§3.3). */
+  async #snapshot(request: AdminRequest): Promise<AdminAnswer> {
+    const { view, control, runtime: { clock } } = this.#host;
+    const { options, stats } = view;
+    const refused = this.#refusal("snapshot", request);
+    if (refused !== undefined) return refused;
+    if (!options.adminSnapshotEnabled) return failure(503, "snapshot", "The command is disabled");
+    if (!options.serializeLastZxid) {
+      return failure(500, "snapshot", "serializeLastProcessedZxid.enabled is false");
+    }
+    const nowMs = clock.monotonicMs();
+    if (this.#snapshotMs !== undefined && nowMs - this.#snapshotMs < options.adminRateLimitMs) {
+      stats.counters.snapshotsRateLimited++;
+      return failure(429, "snapshot", "A snapshot was taken a moment ago");
+    }
+    this.#snapshotMs = nowMs;
+    let file: SnapshotFile | undefined;
+    try {
+      file = await control.takeSnapshot();
+    } catch (error) {
+      return failure(500, "snapshot", messageOf(error));
+    }
+    if (file === undefined) return failure(503, "snapshot", "Another snapshot is being written");
+    const body = { command: "snapshot", error: null };
+    return { status: 200, body, file, isStreaming: request.parameter("streaming") !== "false" };
+  }
+
+  #restore(request: AdminRequest): AdminAnswer {
+    return this.#refusal("restore", request) ?? failure(
+      501,
+      "restore",
+      "A running server cannot take another database yet; stop it, put the file into dataDir/version-2 of every " +
+        "server in place of what is there, and start it",
+    );
+  }
+
+  /** Why a request may not do what needs every permission on the root. */
+  #refusal(name: string, { authorization, host }: AdminRequest): AdminAnswer | undefined {
+    const { control, view } = this.#host;
+    if (!view.serving) return failure(503, name, NOT_SERVING);
+    if (authorization === undefined) {
+      return failure(401, name, "Auth info is missing for the command");
+    }
+    const [scheme = "", credentials = "", ...more] = authorization.trim().split(/\s+/);
+    const identities: readonly Identity[] | undefined = more.length > 0
+      ? undefined
+      : control.authenticate(scheme, credentials, host);
+    if (identities === undefined || scheme === "") return failure(401, name, "Not authenticated");
+    return control.mayAdminister(identities) ? undefined : failure(403, name, "Not authorized");
+  }
+}
+
+function failure(status: number, command: string, error: string): AdminAnswer {
+  return { status, body: { command, error } };
+}

@@ -1,0 +1,193 @@
+/** Parts of the admin commands' answers, under Apache's keys (operations §3.2). */
+import { counterOf, epochOf, hexOf } from "../base/zxid.ts";
+import { OP_SHORT_NAMES } from "../protocol/ops.ts";
+import type { Runtime } from "../runtime.ts";
+import type { ConnectionView, ServerView } from "../server/view.ts";
+import { dataFolders, dataSizes } from "./data_sizes.ts";
+import { javaAddress } from "./java_text.ts";
+import type { Json, JsonMap } from "./java_json.ts";
+
+type Host = Pick<Runtime, "fs" | "clock">;
+
+export function briefConnection({ remote, interestOps, queued, stats }: ConnectionView): JsonMap {
+  return {
+    remote_socket_address: javaAddress(remote).slice(1),
+    interest_ops: interestOps,
+    outstanding_requests: queued,
+    packets_received: stats.received,
+    packets_sent: stats.sent,
+  };
+}
+
+/** A connection without a session has the first five facts alone. */
+export function fullConnection(connection: ConnectionView): JsonMap {
+  const brief = briefConnection(connection);
+  const { sessionId, establishedMs, timeoutMs, stats } = connection;
+  if (sessionId === 0n) return brief;
+  return {
+    ...brief,
+    session_id: sessionId,
+    last_operation: stats.lastOp === undefined ? "NA" : OP_SHORT_NAMES.get(stats.lastOp) ?? "NA",
+    established: establishedMs,
+    session_timeout: timeoutMs,
+    last_cxid: stats.lastCxid,
+    last_zxid: stats.lastZxid,
+    last_response_time: Math.floor(stats.lastResponseMs),
+    last_latency: stats.lastLatencyMs,
+    min_latency: stats.latencyMs.min,
+    avg_latency: Math.floor(stats.latencyMs.average),
+    max_latency: stats.latencyMs.max,
+  };
+}
+
+/** Clients by TLS have a port of their own in Apache; here there is none. */
+export function connectionLists(
+  view: ServerView,
+  shape: (connection: ConnectionView) => JsonMap,
+): JsonMap {
+  return { connections: [...view.connections()].map(shape), secure_connections: [] };
+}
+
+export function configuration(view: ServerView, fs: Runtime["fs"]): JsonMap {
+  const { options, clientPort, mode } = view;
+  const { dataDir, dataLogDir } = dataFolders(fs, options);
+  return {
+    client_port: clientPort,
+    data_dir: dataDir,
+    data_log_dir: dataLogDir,
+    tick_time: options.tickMs,
+    max_client_cnxns: options.maxClientCnxns,
+    min_session_timeout: options.minSessionTimeoutMs,
+    max_session_timeout: options.maxSessionTimeoutMs,
+    server_id: mode === "standalone" ? 0 : options.serverId,
+    client_port_listen_backlog: options.clientPortListenBacklog,
+  };
+}
+
+export async function serverStats(
+  view: ServerView,
+  { fs, clock }: Host,
+  version: string,
+): Promise<Record<string, Json>> {
+  const { stats } = view;
+  const [dataBytes, logBytes] = await dataSizes(fs, view.options);
+  const responses = {
+    last_buffer_size: stats.lastResponseBytes,
+    min_buffer_size: stats.minResponseBytes,
+    max_buffer_size: stats.maxResponseBytes,
+  };
+  return {
+    version,
+    read_only: view.mode === "read-only",
+    server_stats: {
+      packets_sent: stats.packetsSent,
+      packets_received: stats.packetsReceived,
+      fsync_threshold_exceed_count: 0,
+      client_response_stats: responses,
+      data_dir_size: dataBytes,
+      log_dir_size: logBytes,
+      provider_null: false,
+      last_processed_zxid: view.lastZxid,
+      server_state: view.mode,
+      outstanding_requests: view.outstandingRequests,
+      avg_latency: stats.latencyMs.average,
+      max_latency: stats.latencyMs.max,
+      min_latency: stats.latencyMs.min,
+      num_alive_client_connections: view.connectionCount,
+      uptime: Math.floor(clock.monotonicMs() - view.startedMs),
+      auth_failed_count: stats.counters.authFailures,
+      non_mtlsremote_conn_count: 0,
+      non_mtlslocal_conn_count: 0,
+    },
+    client_response: responses,
+    node_count: view.nodeCount,
+  };
+}
+
+/** Keys are numbers as text; lists hold session ids. */
+export function dump(view: ServerView): JsonMap {
+  return {
+    expiry_time_to_session_ids: new Map<string, Json>(
+      [...view.sessionBuckets()].map(({ expiryMs, members }) => [
+        String(Math.floor(expiryMs)),
+        members.map(signed),
+      ]),
+    ),
+    session_id_to_ephemeral_paths: new Map<string, Json>(
+      [...view.ephemerals()].map(([id, paths]) => [String(signed(id)), paths]),
+    ),
+  };
+}
+
+/** Session ids are signed longs in Java. */
+export function signed(id: bigint): bigint {
+  return BigInt.asIntN(64, id);
+}
+
+// ------------------------------------------------------------------------------ ensembles
+
+interface MemberLine {
+  readonly id: string;
+  readonly hosts: readonly string[];
+  readonly serverAddresses: readonly string[];
+  readonly electionAddresses: readonly string[];
+  readonly role: string;
+  readonly clientAddress: string;
+}
+
+/** `server.1=a:2888:3888|b:2889:3889:participant;0.0.0.0:2181`, a line each. */
+function membersOf(view: ServerView): MemberLine[] {
+  return (view.quorum?.membership ?? "").split("\n").flatMap((line) => {
+    const [, id = "", addresses = "", client = ""] =
+      /^server\.(\d+)=([^;]*)(?:;(.*))?$/.exec(line) ?? [];
+    if (id === "") return [];
+    const role = /:(participant|observer)$/.exec(addresses)?.[1] ?? "participant";
+    const parts = addresses.replace(/:(?:participant|observer)$/, "").split("|").map((one) =>
+      /^(.*):(\d+):(\d+)$/.exec(one) ?? ["", one, "", ""]
+    );
+    return [{
+      id,
+      hosts: parts.map(([, host = ""]) => host),
+      serverAddresses: parts.map(([, host, port]) => `${host}:${port}`),
+      electionAddresses: parts.map(([, host, , port]) => `${host}:${port}`),
+      role: role.toUpperCase(),
+      clientAddress: client,
+    }];
+  });
+}
+
+/** Voters alone; empty standalone. */
+export function votingView(view: ServerView): JsonMap {
+  return Object.fromEntries(
+    membersOf(view).filter(({ role }) => role === "PARTICIPANT").map((member) => [member.id, {
+      server_addresses: member.serverAddresses,
+      election_addresses: member.electionAddresses,
+      client_address: member.clientAddress,
+      learner_type: member.role,
+    }]),
+  );
+}
+
+/** Who leads is known here to the leader alone. */
+export function leader(view: ServerView): Record<string, Json> {
+  if (view.quorum === undefined) return { error: "server is not initialized" };
+  if (view.mode !== "leader") return { is_leader: false };
+  const id = view.options.serverId;
+  const own = membersOf(view).find((member) => member.id === String(id));
+  return { is_leader: true, leader_id: id, leader_ip: own?.hosts[0] ?? "" };
+}
+
+export function zabState(view: ServerView): Record<string, Json> {
+  const { quorum, mode, lastZxid, options } = view;
+  if (quorum === undefined) return { voting: false, zabstate: "" };
+  const [role = "", phase] = quorum.peerState.split(" - ");
+  return {
+    myid: options.serverId,
+    is_leader: mode === "leader",
+    voting: !quorum.isObserver,
+    last_zxid: `0x${hexOf(lastZxid)}`,
+    zab_epoch: epochOf(lastZxid),
+    zab_counter: counterOf(lastZxid),
+    zabstate: phase ?? (role === "looking" ? "election" : role),
+  };
+}

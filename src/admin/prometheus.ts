@@ -1,0 +1,111 @@
+/**
+ * /metrics: the same values as `mntr`, in Prometheus's text format under the names of Apache's provider (operations §4.1),
+ * so that dashboards and alerts made for it go on. Basic summaries have a count and a sum and no quantile: their values
+ * are not kept. What Java calls its heap is the runtime's.
+ */
+import type { Runtime } from "../runtime.ts";
+import type { LatencySummary, Summary } from "../server/summary.ts";
+import type { ServerView } from "../server/view.ts";
+import { ADVANCED, BASIC, COUNTERS, gauges } from "./metrics.ts";
+
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const QUANTILES = [["0.5", 500], ["0.9", 900], ["0.99", 990]] as const;
+
+type Host = Pick<Runtime, "name" | "version" | "clock" | "process">;
+
+export function prometheusText(view: ServerView, host: Host, version: string): string {
+  const lines: string[] = [];
+  for (const [name, value] of gauges(view, host)) lines.push(...family(name, "gauge", ["", value]));
+  lines.push(...quotas(view));
+  for (const [name, field] of COUNTERS) {
+    const value = field === undefined ? 0 : view.stats.counters[field];
+    lines.push(...family(name, "counter", ["", value]));
+  }
+  for (const [name, field] of BASIC) {
+    const summary: Summary | undefined = field === undefined
+      ? undefined
+      : view.stats.summaries[field];
+    lines.push(...summaryFamily(name, summary, []));
+  }
+  for (const [name, field] of ADVANCED) {
+    const summary = field === undefined ? undefined : view.stats.summaries[field];
+    lines.push(...summaryFamily(name, summary, quantilesOf(summary)));
+  }
+  if (view.options.exportProcessInfo) lines.push(...ofProcess(view, host, version));
+  return lines.join("\n") + "\n";
+}
+
+type Sample = readonly [suffixAndLabels: string, value: number | string];
+
+function family(name: string, type: "gauge" | "counter", ...samples: Sample[]): string[] {
+  return [
+    `# HELP ${name} ${name}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
+  ];
+}
+
+function summaryFamily(
+  name: string,
+  summary: Summary | undefined,
+  quantiles: readonly Sample[],
+): string[] {
+  return [
+    `# HELP ${name} ${name}`,
+    `# TYPE ${name} summary`,
+    ...quantiles.map(([labels, value]) => `${name}${labels} ${value}`),
+    `${name}_count ${summary?.count ?? 0}`,
+    `${name}_sum ${summary?.sum ?? 0}`,
+  ];
+}
+
+function quantilesOf(summary: LatencySummary | undefined): Sample[] {
+  return QUANTILES.map(([quantile, permille]) => [
+    `{quantile="${quantile}"}`,
+    // A summary without values has no quantile.
+    summary === undefined || summary.count === 0 ? "NaN" : summary.percentile(permille),
+  ]);
+}
+
+/** Sets have a label `key`, and no family while they are empty. */
+function quotas(view: ServerView): string[] {
+  const all = [...view.quotas()];
+  if (all.length === 0) return [];
+  const set = (name: string, of: (quota: typeof all[number]) => number): string[] =>
+    family(
+      name,
+      "gauge",
+      ...all.map((quota): Sample => [`{key="${escaped(quota.namespace)}"}`, of(quota)]),
+    );
+  return [
+    ...set("quota_count_limit_per_namespace", ({ countLimit }) => countLimit),
+    ...set("quota_bytes_limit_per_namespace", ({ bytesLimit }) => bytesLimit),
+    ...set("quota_count_usage_per_namespace", ({ count }) => count),
+    ...set("quota_bytes_usage_per_namespace", ({ bytes }) => bytes),
+  ];
+}
+
+function ofProcess(view: ServerView, { name, version: hosts, clock, process }: Host, own: string) {
+  const { residentBytes, heapUsedBytes, heapMaxBytes } = process.memory();
+  const files = process.fileDescriptors();
+  const startedMs = clock.wallMs() - (clock.monotonicMs() - view.startedMs);
+  const labels = `{version="${escaped(own)}",runtime="${name}",runtime_version="${
+    escaped(hosts)
+  }",mode="${view.mode}"}`;
+  return [
+    ...family("process_resident_memory_bytes", "gauge", ["", residentBytes]),
+    ...family("process_start_time_seconds", "gauge", ["", Math.floor(startedMs / 1000)]),
+    ...(files === undefined ? [] : [
+      ...family("process_open_fds", "gauge", ["", files.open]),
+      ...family("process_max_fds", "gauge", ["", files.max]),
+    ]),
+    ...family("jvm_memory_bytes_used", "gauge", ['{area="heap"}', heapUsedBytes]),
+    ...family("jvm_memory_bytes_max", "gauge", ['{area="heap"}', heapMaxBytes]),
+    ...family("menagerie_build_info", "gauge", [labels, 1]),
+  ];
+}
+
+function escaped(label: string): string {
+  return label.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
+}

@@ -1,0 +1,98 @@
+/** /commands, /metrics and /health: HTTP around admin/'s answers (operations §3, §4.1). */
+import { Hono } from "hono";
+import { AdminCommands, type AdminHost, type AdminRequest } from "../admin/admin_commands.ts";
+import { javaJson } from "../admin/java_json.ts";
+import { PROMETHEUS_TYPE, prometheusText } from "../admin/prometheus.ts";
+import { hexOf } from "../base/zxid.ts";
+import type { Fs } from "../runtime.ts";
+import type { SnapshotFile } from "../server/control.ts";
+import type { DoorEnv } from "./context.ts";
+
+const JSON_TYPE = "application/json;charset=utf-8";
+/** The one command that must not be asked for by GET, and the two that are given credentials. */
+const POST_ONLY: ReadonlySet<string> = new Set(["restore", "rest"]);
+const FILE_PIECE_BYTES = 256 * 1024;
+
+export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> {
+  const app = new Hono<DoorEnv>();
+  const commands = new AdminCommands(host);
+  const base = commandUrl.startsWith("/") ? commandUrl : `/${commandUrl}`;
+  const list = commands.names.map((name) => `<a href="${base}/${name}">${name}</a>\n<br/>\n`)
+    .join("");
+  const show = (): Response => new Response(list, { headers: { "content-type": "text/html" } });
+  app.get(base, show);
+  app.get(`${base}/`, show);
+  app.all(`${base}/:name`, async (c) => {
+    const name = c.req.param("name");
+    const method = c.req.method;
+    const allowed = POST_ONLY.has(name)
+      ? ["POST"]
+      : AdminCommands.CHANGING.has(name)
+      ? ["GET", "HEAD", "POST"]
+      : ["GET", "HEAD"];
+    if (!allowed.includes(method)) {
+      const error = `Method ${method} is not allowed`;
+      const headers = { "content-type": JSON_TYPE, "allow": allowed.join(", ") };
+      return new Response(javaJson({ command: name, error }), { status: 405, headers });
+    }
+    const request: AdminRequest = {
+      method,
+      parameter: (key) => c.req.query(key),
+      authorization: c.req.header("authorization"),
+      host: c.get("caller").host,
+    };
+    const { status, body, file, isStreaming } = await commands.run(name, request);
+    const headers: Record<string, string> = { "content-type": JSON_TYPE };
+    if (status === 401) headers["www-authenticate"] = "digest";
+    if (file === undefined) return new Response(`${javaJson(body)}`, { status, headers });
+    headers["last_zxid"] = `0x${hexOf(file.zxid)}`;
+    headers["snapshot_size"] = String(file.bytes);
+    if (isStreaming !== true) return new Response(javaJson(body), { status, headers });
+    headers["content-type"] = "application/octet-stream";
+    return new Response(fileStream(host.runtime.fs, file), { status, headers });
+  });
+  app.get("/metrics", () => metricsResponse(host));
+  addHealth(app, host);
+  return app;
+}
+
+export function metricsResponse({ view, runtime, version }: AdminHost): Response {
+  return new Response(prometheusText(view, runtime, version), {
+    headers: { "content-type": PROMETHEUS_TYPE },
+  });
+}
+
+/** live: the process answers; ready: it serves clients; leader: writes are decided here. */
+function addHealth(app: Hono<DoorEnv>, { view }: AdminHost): void {
+  const answer = (ok: boolean): Response =>
+    new Response(JSON.stringify({ ok, mode: view.mode, serving: view.serving }), {
+      status: ok ? 200 : 503,
+      headers: { "content-type": "application/json" },
+    });
+  app.get("/health/live", () => answer(true));
+  app.get("/health/ready", () => answer(view.serving));
+  app.get(
+    "/health/leader",
+    () => answer(view.serving && (view.mode === "leader" || view.mode === "standalone")),
+  );
+}
+
+/** The file is read as fast as it is taken. */
+function fileStream(fs: Fs, { path }: SnapshotFile): ReadableStream<Uint8Array> {
+  let offset = 0;
+  const opening = fs.open(path, "read");
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const file = await opening;
+      const piece = new Uint8Array(FILE_PIECE_BYTES);
+      const count = await file.read(piece, offset);
+      offset += count;
+      if (count > 0) return controller.enqueue(piece.subarray(0, count));
+      await file.close();
+      controller.close();
+    },
+    async cancel() {
+      await (await opening).close();
+    },
+  });
+}

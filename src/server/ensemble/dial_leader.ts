@@ -1,0 +1,46 @@
+/** Reaching the elected leader's quorum port (peer-protocol §10): it may not have heard of its election yet. */
+import type { Clock, Connection, MonotonicMs, Net } from "../../runtime.ts";
+import type { MemberAddress } from "../../zab/membership.ts";
+
+/** Until the last pause is as long as configured: a leader listens within a few milliseconds, and failover waits for it. */
+const FIRST_PAUSE_MS = 10;
+/** Apache tries five times, with four pauses. */
+const PAUSES_IN_ALL = 4;
+
+export interface Dialling {
+  readonly addresses: readonly MemberAddress[];
+  /** For each attempt, and from the first to the last. */
+  readonly limitMs: number;
+  readonly pauseMs: number;
+  /** Nobody wants it any more. */
+  readonly isOver: () => boolean;
+}
+
+/** @returns undefined: it cannot be reached */
+export async function dialLeader(
+  host: { readonly net: Net; readonly clock: Clock },
+  dialling: Dialling,
+): Promise<Connection | undefined> {
+  const { net, clock } = host, { limitMs, pauseMs, addresses, isOver } = dialling;
+  const untilMs = clock.monotonicMs() + limitMs;
+  let pause = Math.min(FIRST_PAUSE_MS, pauseMs), paused = 0;
+  for (;;) {
+    for (const { host: name, quorumPort: port } of addresses) {
+      const leftMs = Math.floor(untilMs - clock.monotonicMs());
+      if (isOver() || leftMs <= 0) return undefined;
+      try {
+        const connection = await net.connect({ host: name, port, timeoutMs: leftMs });
+        if (!isOver()) return connection;
+        connection.close();
+        return undefined;
+      } catch {
+        // The next address, or the next attempt: the caller says that none helped.
+      }
+    }
+    if (paused >= PAUSES_IN_ALL * pauseMs || addresses.length === 0) return undefined;
+    const atMs = clock.monotonicMs() + pause;
+    await new Promise<void>((resolve) => clock.wakeAt(atMs as MonotonicMs, resolve));
+    paused += Math.max(pause, 1);
+    pause = Math.min(pause * 2, pauseMs);
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * One connection for each pair of servers, on the election ports (peer-protocol §5): who dials whom, which connection stays,
+ * and the newest message to each server, sent again to whoever connects anew.
+ *
+ * The server with the larger sid keeps the connection that it dialled: one that the smaller dialled only tells that it wants
+ * to be called.
+ */
+import { messageOf } from "../../base/errors.ts";
+import { PEER_HANDSHAKES_MAX } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Cancel, Clock, Connection, Listener, MonotonicMs, Net } from "../../runtime.ts";
+import {
+  type ElectionAddress,
+  type InitialMessage,
+  readInitialMessage,
+  writeInitialMessage,
+} from "../../zab/initial_message.ts";
+import type { Sid } from "../../zab/vote.ts";
+import { ElectionLink, type ElectionLinkOwner } from "./election_link.ts";
+import { bind, type Door } from "./listening.ts";
+
+export interface ElectionLinksParts {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sid: Sid;
+  /** Of the election port, as others are to dial it. */
+  readonly ownAddresses: readonly ElectionAddress[];
+  readonly doors: readonly Door[];
+  readonly bindAttemptsMax: number;
+  readonly connectTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+  /** Election addresses of a server of the configuration. */
+  readonly addressesOf: (sid: Sid) => readonly ElectionAddress[] | undefined;
+  readonly onMessage: (sid: Sid, message: Uint8Array) => void;
+  readonly onLink: (sid: Sid, state: "up" | "down" | "refused") => void;
+}
+
+/** Servers outside the configuration that may be connected: joiners and observers. */
+const STRANGERS_MAX = 255;
+
+export class ElectionLinks implements ElectionLinkOwner {
+  readonly #parts: ElectionLinksParts;
+  readonly #links = new Map<Sid, ElectionLink>();
+  readonly #dialling = new Set<Sid>();
+  /** The last message to each: whoever connects gets it (again). */
+  readonly #last = new Map<Sid, Uint8Array>();
+  /** Where servers outside the configuration said that they listen. */
+  readonly #told = new Map<Sid, readonly ElectionAddress[]>();
+  readonly #handshakes = new Set<{ close(): void }>();
+  #listeners: Listener[] = [];
+  #isClosed = false;
+
+  constructor(parts: ElectionLinksParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {UsageError} the election port cannot be bound */
+  async listen(): Promise<void> {
+    const { net, clock, log, doors, bindAttemptsMax: attemptsMax } = this.#parts;
+    for (const { host, port } of doors) {
+      const listener = await bind(
+        { net, clock },
+        log,
+        { what: "election", host, port, attemptsMax, isCancelled: () => this.#isClosed },
+        (connection) => this.#accept(connection),
+      );
+      if (listener !== undefined) this.#listeners.push(listener);
+    }
+  }
+
+  /** Now, or as soon as there is a connection; a newer one takes its place. */
+  send(sid: Sid, message: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#last.set(sid, message);
+    const link = this.#links.get(sid);
+    if (link !== undefined) link.send(message);
+    else this.dial(sid);
+  }
+
+  /** What was sent so far is of no use to anybody who connects from now on. */
+  forgetSent(): void {
+    this.#last.clear();
+  }
+
+  /** One attempt at a time; nothing happens when there is a connection. */
+  dial(sid: Sid): void {
+    if (this.#isClosed || sid === this.#parts.sid || this.#links.has(sid)) return;
+    if (this.#dialling.has(sid)) return;
+    const addresses = this.#parts.addressesOf(sid) ?? this.#told.get(sid) ?? [];
+    if (addresses.length === 0) return;
+    this.#dialling.add(sid);
+    void this.#dial(sid, addresses).finally(() => this.#dialling.delete(sid));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const handshake of this.#handshakes) handshake.close();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+  }
+
+  // ------------------------------------------------------------------------------ dialling
+
+  async #dial(sid: Sid, addresses: readonly ElectionAddress[]): Promise<void> {
+    const { net, log, connectTimeoutMs: timeoutMs } = this.#parts;
+    for (const { host, port } of addresses) {
+      let connection: Connection;
+      try {
+        connection = await net.connect({ host, port, timeoutMs });
+      } catch (error) {
+        log.debug("Cannot reach an election port", { sid, host, port, error: messageOf(error) });
+        continue;
+      }
+      if (this.#isClosed) return connection.close();
+      return this.#dialled(sid, connection);
+    }
+    if (!this.#isClosed) this.#parts.onLink(sid, "refused");
+  }
+
+  /** The whole message in one write: Apache reads it with one call. */
+  #dialled(sid: Sid, connection: Connection): void {
+    const { sid: own, ownAddresses: addresses } = this.#parts;
+    connection.write(writeInitialMessage({ sid: own, addresses }), () => {});
+    if (own > sid) return this.#adopt(sid, connection);
+    // The other side calls back; this connection only told it to.
+    connection.onData(() => {});
+    connection.onEnd(() => connection.close());
+    const stop = this.#limit(connection, () => {});
+    connection.onClose((error) => {
+      stop();
+      // It came into the backlog of a process that was ending: nobody will call.
+      if (error !== undefined && !this.#isClosed && !this.#links.has(sid)) {
+        this.#parts.onLink(sid, "down");
+      }
+    });
+    connection.end();
+  }
+
+  // ------------------------------------------------------------------------------ accepting
+
+  #accept(connection: Connection): void {
+    if (this.#isClosed || this.#handshakes.size >= PEER_HANDSHAKES_MAX) {
+      this.#refuse(connection, "too many connections are being set up");
+      return;
+    }
+    let bytes = new Uint8Array(0);
+    const stopWaiting = this.#limit(connection, () => {
+      this.#refuse(connection, "no initial message within the time allowed");
+    });
+    const leave = (reason: string): void => {
+      stopWaiting();
+      this.#refuse(connection, reason);
+    };
+    connection.onEnd(() => leave("it ended before its initial message"));
+    connection.onData((chunk) => {
+      const both = new Uint8Array(bytes.length + chunk.length);
+      both.set(bytes);
+      both.set(chunk, bytes.length);
+      bytes = both;
+      let found: ReturnType<typeof readInitialMessage>;
+      try {
+        found = readInitialMessage(bytes);
+      } catch (error) {
+        return leave(messageOf(error));
+      }
+      if (found === undefined) return;
+      stopWaiting();
+      this.#accepted(found.message, connection, bytes.subarray(found.length));
+    });
+  }
+
+  #accepted(message: InitialMessage, connection: Connection, loose: Uint8Array): void {
+    const { sid: own, addressesOf } = this.#parts;
+    const { sid, addresses } = message;
+    if (sid === own) return this.#refuse(connection, "it says that it is this server", sid);
+    if (addressesOf(sid) === undefined) {
+      if (!this.#told.has(sid) && this.#told.size >= STRANGERS_MAX) {
+        return this.#refuse(connection, "too many servers outside the configuration", sid);
+      }
+      this.#told.set(sid, addresses);
+    }
+    if (sid > own) return this.#adopt(sid, connection, loose);
+    // It was restarted, or lost the connection that we still have: a new one follows from here.
+    const old = this.#links.get(sid);
+    connection.onData(() => {});
+    connection.close();
+    if (old !== undefined) {
+      this.#links.delete(sid);
+      old.close();
+      this.#parts.onLink(sid, "down");
+    }
+    this.dial(sid);
+  }
+
+  #adopt(sid: Sid, connection: Connection, loose?: Uint8Array): void {
+    const old = this.#links.get(sid);
+    if (old !== undefined) {
+      old.close();
+      this.#links.delete(sid);
+      this.#parts.onLink(sid, "down");
+    }
+    const link = new ElectionLink(sid, connection, this);
+    this.#links.set(sid, link);
+    const last = this.#last.get(sid);
+    this.#parts.onLink(sid, "up");
+    const isNewer = this.#last.get(sid) !== last;
+    if (last !== undefined && !isNewer && this.#links.get(sid) === link) link.send(last);
+    if (loose !== undefined && loose.length > 0) link.feed(loose);
+  }
+
+  onMessage(link: ElectionLink, message: Uint8Array): void {
+    if (this.#links.get(link.sid) === link) this.#parts.onMessage(link.sid, message);
+  }
+
+  onEnded(link: ElectionLink, reason: string | undefined): void {
+    if (reason !== undefined) {
+      this.#parts.log.warn("Closing an election connection", { sid: link.sid, reason });
+    }
+    if (this.#links.get(link.sid) !== link) return;
+    this.#links.delete(link.sid);
+    this.#parts.onLink(link.sid, "down");
+  }
+
+  // ------------------------------------------------------------------------------ half-done ones
+
+  /** @returns ends the waiting: it is set up, or refused */
+  #limit(connection: Connection, onLate: () => void): Cancel {
+    const { clock, handshakeTimeoutMs } = this.#parts;
+    const stop = (): void => {
+      cancel();
+      this.#handshakes.delete(entry);
+    };
+    const entry = {
+      close: () => {
+        stop();
+        connection.close();
+      },
+    };
+    const cancel = clock.wakeAt(
+      (clock.monotonicMs() + handshakeTimeoutMs) as MonotonicMs,
+      () => {
+        this.#handshakes.delete(entry);
+        onLate();
+        connection.close();
+      },
+    );
+    this.#handshakes.add(entry);
+    connection.onClose(stop);
+    return stop;
+  }
+
+  #refuse(connection: Connection, reason: string, sid?: Sid): void {
+    const { host, port } = connection.remote;
+    this.#parts.log.warn("Closing an election connection", {
+      peer: `${host}:${port}`,
+      sid,
+      reason,
+    });
+    connection.onData(() => {});
+    connection.close();
+  }
+}

@@ -1,0 +1,254 @@
+/** One learner's connection at the leader: packets in, each with its place; what the feed and the sync send goes out. */
+import { ProtocolError } from "../../base/errors.ts";
+import { counterOf, epochOf, type Zxid } from "../../base/zxid.ts";
+import { Reader } from "../../jute/reader.ts";
+import type { Address, Connection } from "../../runtime.ts";
+import type { LeaderEvent, LinkId } from "../../zab/events.ts";
+import { PacketInput, type PacketSink } from "../../zab/packet_input.ts";
+import {
+  PacketType,
+  readIdentities,
+  readLearnerInfo,
+  readRequestHead,
+  readTouches,
+  writePacket,
+  writeRevalidated,
+} from "../../zab/packets.ts";
+import type { Sid } from "../../zab/vote.ts";
+import type { LeaderWrites, RemoteOrigin } from "../role.ts";
+import type { HistoryCursor } from "./history.ts";
+import { LinkOutput } from "./link_output.ts";
+import type { FedLink } from "./live_feed.ts";
+
+export interface LearnerLinkHost {
+  dispatch(event: LeaderEvent): void;
+  /** Once clients are served. */
+  readonly writes: LeaderWrites | undefined;
+  /** Everything through this has been sent, or waits for the link, as committed. */
+  readonly committed: Zxid;
+  /** Its socket took everything. */
+  onDrained(link: LearnerLink): void;
+  /** Once; the connection is closed. */
+  onGone(link: LearnerLink, reason: string): void;
+  /** What is no fault of the learner's. */
+  onBug(error: unknown): void;
+}
+
+/** Apache gives those without a sid numbers below zero. */
+const NO_SID = -1 as Sid;
+
+export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
+  readonly id: LinkId;
+  readonly output: LinkOutput;
+  sid = NO_SID;
+  isObserver = false;
+  /** It was told UPTODATE. */
+  isLive = false;
+  /** What the sync held, and the place behind it. */
+  syncedThrough = 0 as Zxid;
+  cursor: HistoryCursor | undefined;
+  readonly #connection: Connection;
+  readonly #host: LearnerLinkHost;
+  readonly #input: PacketInput;
+  readonly #reader: Reader;
+  #isIdentified = false;
+  #isGone = false;
+  /** The last ACK of the chunk under way; 0: none. */
+  #acked = 0 as Zxid;
+  #hasRequests = false;
+  /** SYNCs that wait for commits that the socket has not taken. */
+  readonly #syncs: Zxid[] = [];
+  #committed = 0 as Zxid;
+
+  constructor(id: LinkId, connection: Connection, host: LearnerLinkHost, dataBytesMax: number) {
+    this.id = id;
+    this.#connection = connection;
+    this.#host = host;
+    this.#input = new PacketInput(this, dataBytesMax);
+    this.#reader = new Reader(dataBytesMax);
+    this.output = new LinkOutput(connection, () => this.close("it does not read what it is sent"));
+    this.output.onDrain = () => host.onDrained(this);
+    connection.onData((chunk) => this.feed(chunk));
+    connection.onEnd(() => this.close("it ended the connection"));
+    connection.onClose(() => this.close("the connection was lost"));
+  }
+
+  get remote(): Address {
+    return this.#connection.remote;
+  }
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+  get isIdentified(): boolean {
+    return this.#isIdentified;
+  }
+
+  feed(chunk: Uint8Array): void {
+    if (this.#isGone) return;
+    try {
+      this.#input.feed(chunk);
+      this.#endTurn();
+    } catch (error) {
+      if (error instanceof ProtocolError) this.close(error.message);
+      else this.#host.onBug(error);
+    }
+  }
+
+  close(reason: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.output.end();
+    this.#connection.close();
+    this.cursor?.close();
+    this.#host.onGone(this, reason);
+  }
+
+  // ------------------------------------------------------------------------------ packets in
+
+  onPacket(
+    type: number,
+    zxid: Zxid,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    after: number,
+  ): boolean {
+    if (this.#isGone) return false;
+    switch (type) {
+      case PacketType.ack:
+        if (counterOf(zxid) === 0) {
+          this.#dispatchAck();
+          this.#host.dispatch({ kind: "ack", link: this.id, zxid });
+        } else this.#acked = zxid;
+        break;
+      case PacketType.request:
+        this.#onRequest(bytes, start, end, after);
+        break;
+      case PacketType.ping:
+        this.#onPong(bytes.subarray(start, end));
+        break;
+      case PacketType.revalidate:
+        this.#onRevalidate(zxid, bytes, start, end);
+        break;
+      case PacketType.followerInfo:
+      case PacketType.observerInfo:
+        this.#onInfo(type, zxid, bytes.subarray(start, end));
+        break;
+      case PacketType.ackEpoch:
+        this.#onAckEpoch(zxid, bytes, start, end);
+        break;
+      default:
+        throw new ProtocolError(`Packet of type ${type} has no place at a leader`);
+    }
+    return !this.#isGone;
+  }
+
+  /** The acks of a chunk are one event: they are a prefix. */
+  #endTurn(): void {
+    if (this.#isGone) return;
+    if (this.#acked === 0) this.#host.dispatch({ kind: "heard", link: this.id });
+    else this.#dispatchAck();
+    if (this.#hasRequests) {
+      this.#hasRequests = false;
+      this.#host.writes?.flush();
+    }
+    if (!this.#isGone) this.output.flush();
+  }
+
+  #dispatchAck(): void {
+    const zxid = this.#acked;
+    this.#acked = 0 as Zxid;
+    if (zxid !== 0) this.#host.dispatch({ kind: "ack", link: this.id, zxid });
+  }
+
+  #onInfo(type: number, zxid: Zxid, data: Uint8Array): void {
+    if (this.#isIdentified) throw new ProtocolError("Learner introduces itself twice");
+    const info = readLearnerInfo(data, NO_SID);
+    this.#isIdentified = true;
+    this.sid = info.sid;
+    this.isObserver = type === PacketType.observerInfo;
+    this.#host.dispatch({
+      kind: "learnerInfo",
+      link: this.id,
+      sid: info.sid,
+      isObserver: this.isObserver,
+      acceptedEpoch: epochOf(zxid),
+      protocolVersion: info.protocolVersion,
+      configVersion: info.configVersion,
+    });
+  }
+
+  #onAckEpoch(lastZxid: Zxid, bytes: Uint8Array, start: number, end: number): void {
+    this.#mustBe(this.#isIdentified, "ACKEPOCH");
+    const currentEpoch = this.#reader.reset(bytes, start, end).int32();
+    this.#host.dispatch({ kind: "ackEpoch", link: this.id, currentEpoch, lastZxid });
+  }
+
+  #onRequest(bytes: Uint8Array, start: number, end: number, after: number): void {
+    const writes = this.#live("REQUEST");
+    const r = this.#reader.reset(bytes, end, after);
+    const identities = readIdentities(r);
+    const { sessionId, cxid, type } = readRequestHead(r.reset(bytes, start, end));
+    this.#hasRequests = true;
+    writes.submitRemote(this, { sessionId, cxid, type, bytes, start: r.pos, end, identities });
+  }
+
+  #onPong(data: Uint8Array): void {
+    const { writes } = this.#host;
+    this.#mustBe(this.#isIdentified, "PING");
+    for (const [sessionId, timeoutMs] of readTouches(data)) writes?.touch(sessionId, timeoutMs);
+  }
+
+  #onRevalidate(zxid: Zxid, bytes: Uint8Array, start: number, end: number): void {
+    const writes = this.#live("REVALIDATE");
+    const r = this.#reader.reset(bytes, start, end);
+    const sessionId = r.int64(), timeoutMs = r.int32();
+    const isValid = writes.revalidate(this, sessionId, timeoutMs);
+    writeRevalidated(this.output.w, zxid, sessionId, isValid);
+  }
+
+  #live(what: string): LeaderWrites {
+    const { writes } = this.#host;
+    this.#mustBe(this.isLive, what);
+    if (writes === undefined) throw new ProtocolError(`${what} came before anybody is served`);
+    return writes;
+  }
+
+  #mustBe(isSo: boolean, what: string): void {
+    if (!isSo) throw new ProtocolError(`${what} came before its time`);
+  }
+
+  // ------------------------------------------------------------------------------ packets out
+
+  /** SYNC belongs behind the COMMIT of `zxid`, and before the next one (role.ts). */
+  syncBehind(zxid: Zxid): void {
+    if (this.#isGone) return;
+    if (this.#syncs.length === 0 && this.#committed >= zxid) this.#sync();
+    else this.#syncs.push(zxid);
+  }
+
+  syncReached(): void {
+    this.syncBehind(this.#host.committed);
+  }
+
+  get nextSync(): Zxid | undefined {
+    return this.#syncs[0];
+  }
+
+  committed(through: Zxid): void {
+    this.#committed = through;
+    while (this.#syncs.length > 0 && (this.#syncs[0] as Zxid) <= through) {
+      this.#syncs.shift();
+      this.#sync();
+    }
+  }
+
+  /** Leaves with the turn, in its place. */
+  #sync(): void {
+    writePacket(this.output.w, PacketType.sync, 0);
+  }
+
+  tooSlow(): void {
+    this.close("it is too slow: what it has not taken is no longer kept");
+  }
+}

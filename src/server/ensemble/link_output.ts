@@ -1,0 +1,74 @@
+/** What goes out on one connection between learner and leader: packets gathered, one write at the end of a turn. */
+import { LINK_OUTPUT_BYTES_MAX } from "../../base/limits.ts";
+import { viewOf, Writer } from "../../jute/writer.ts";
+import type { Connection } from "../../runtime.ts";
+import type { Piece } from "./history.ts";
+
+const BUFFER_BYTES = 1024;
+const BUFFER_KEPT_BYTES = 256 * 1024;
+
+export class LinkOutput {
+  /** Whole packets are written here, and leave with `flush`. */
+  readonly w = new Writer(BUFFER_BYTES);
+  /** The system did not take all of the last write. */
+  isClogged = false;
+  onDrain: () => void = () => {};
+  readonly #connection: Connection;
+  readonly #onOverflow: () => void;
+  #waiting: (() => void)[] = [];
+
+  /** @param onOverflow the peer does not read: the link is to be dropped */
+  constructor(connection: Connection, onOverflow: () => void) {
+    this.#connection = connection;
+    this.#onOverflow = onOverflow;
+    connection.onDrain(() => this.#drained());
+  }
+
+  flush(): void {
+    const { w } = this;
+    if (w.pos === 0) return;
+    this.#sent(this.#connection.write(w.written()));
+    if (w.bytes.length <= BUFFER_KEPT_BYTES) w.pos = 0;
+    else {
+      const bytes = new Uint8Array(BUFFER_BYTES);
+      w.retarget(bytes, viewOf(bytes), 0, bytes.length);
+    }
+  }
+
+  /** Behind what was gathered; the bytes are lent. */
+  writePiece(piece: Piece): void {
+    this.flush();
+    this.#sent(this.#connection.write(piece.view, piece.lend()));
+  }
+
+  /** Behind what was gathered; copied, unless the system takes them. */
+  write(bytes: Uint8Array): void {
+    this.flush();
+    this.#sent(this.#connection.write(bytes));
+  }
+
+  /** Resolves at once unless the peer is slow; also when the connection ends. */
+  drained(): Promise<void> {
+    if (!this.isClogged) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The connection has ended: whoever waits goes on. */
+  end(): void {
+    this.isClogged = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #sent(isTaken: boolean): void {
+    if (isTaken) return;
+    this.isClogged = true;
+    if (this.#connection.bufferedBytes > LINK_OUTPUT_BYTES_MAX) this.#onOverflow();
+  }
+
+  #drained(): void {
+    this.end();
+    this.onDrain();
+  }
+}

@@ -1,0 +1,403 @@
+/**
+ * The leader: discovery, synchronization, broadcast (peer-protocol §10, §11, §13, §14; rules 3 to 5 of
+ * docs/internals/ensemble.md). It knows links by id; what they hold is learned from their packets alone.
+ */
+import { invariant, unreachable } from "../base/invariant.ts";
+import { counterOf, EPOCH_MAX, epochOf, type Zxid, ZXID_NONE, zxidOf } from "../base/zxid.ts";
+import type {
+  LeaderDropReason,
+  LeaderEffect,
+  LeaderEvent,
+  LeaderLeaveReason,
+  LinkId,
+  Step,
+} from "./events.ts";
+import { LearnerLink } from "./leader_link.ts";
+import { PROTOCOL_VERSION } from "./packets.ts";
+import { haveQuorum, type Quorum } from "./quorum.ts";
+import type { Sid } from "./vote.ts";
+
+export interface LeaderSetup {
+  readonly sid: Sid;
+  /** One, or two while a change of members is under way: all must be satisfied. */
+  readonly quorums: readonly Quorum[];
+  readonly acceptedEpoch: number;
+  readonly currentEpoch: number;
+  /** Last logged; the tree has it applied. */
+  readonly lastZxid: Zxid;
+  readonly configVersion: Zxid;
+  readonly tickMs: number;
+  readonly initLimitMs: number;
+  readonly syncLimitMs: number;
+  readonly stay: number;
+}
+
+type Phase =
+  | "connecting" // counts infos
+  | "storingAccepted"
+  | "epochAcks"
+  | "storingCurrent"
+  | "newLeaderAcks"
+  | "serving"
+  | "left";
+
+/**
+ * How far beyond ours the promise of an observer may raise the epoch, and that of a voter may end a leadership: whoever is
+ * farther off would use up the epochs.
+ */
+const EPOCH_LEAD_MAX = 1024;
+const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
+
+/** A voter and what it has on its disk, of this epoch. */
+interface Holder {
+  readonly sid: Sid;
+  acked: Zxid;
+}
+
+export class Leader {
+  readonly #setup: LeaderSetup;
+  readonly #links = new Map<LinkId, LearnerLink>();
+  readonly #infos: Set<Sid>;
+  readonly #epochAcks: Set<Sid>;
+  readonly #newLeaderAcks: Set<Sid>;
+  readonly #own: Holder;
+  /** We and the links of voters, the farthest first once `#advance` has sorted them. */
+  readonly #holders: Holder[];
+  readonly #counted = new Set<Sid>();
+  #phase: Phase = "connecting";
+  #epoch: number;
+  /** By when the phase must be over; Infinity while serving. */
+  #phaseDeadlineMs = Infinity;
+  #tickAtMs = Infinity;
+  #halfTicks = 0;
+  /** The connected voters were no quorum at the last tick. */
+  #isAlone = false;
+  #proposed: Zxid;
+  #committed: Zxid;
+  #effects: LeaderEffect[] = [];
+
+  constructor(setup: LeaderSetup) {
+    this.#setup = setup;
+    this.#epoch = setup.acceptedEpoch + 1;
+    this.#infos = new Set([setup.sid]);
+    this.#epochAcks = new Set([setup.sid]);
+    this.#newLeaderAcks = new Set([setup.sid]);
+    this.#own = { sid: setup.sid, acked: setup.lastZxid };
+    this.#holders = [this.#own];
+    this.#proposed = this.#committed = setup.lastZxid;
+  }
+
+  /** Decided once LEADERINFO may leave. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+  get isServing(): boolean {
+    return this.#phase === "serving";
+  }
+  get committed(): Zxid {
+    return this.#committed;
+  }
+
+  step(event: LeaderEvent, nowMs: number): Step<LeaderEffect> {
+    if (this.#phase !== "left") this.#take(event, nowMs);
+    const effects = this.#effects.length === 0 ? NO_EFFECTS : this.#effects;
+    if (effects !== NO_EFFECTS) this.#effects = [];
+    return { effects, wakeAtMs: this.#phase === "left" ? Infinity : this.#tickAtMs };
+  }
+
+  #take(event: LeaderEvent, nowMs: number): void {
+    switch (event.kind) {
+      case "ack":
+        return this.#onAck(event.link, event.zxid, nowMs);
+      case "proposed":
+        return this.#onProposed(event.through);
+      case "durable":
+        return event.stay === this.#setup.stay ? this.#onDurable(event.through) : undefined;
+      case "heard":
+        this.#links.get(event.link)?.heard(nowMs, this.#setup);
+        return;
+      case "wake":
+        return this.#onWake(nowMs);
+      case "closed":
+        return this.#forget(event.link);
+      default:
+        return this.#takeRare(event, nowMs);
+    }
+  }
+
+  #takeRare(
+    event: Exclude<
+      LeaderEvent,
+      { kind: "ack" | "proposed" | "durable" | "heard" | "wake" | "closed" }
+    >,
+    nowMs: number,
+  ): void {
+    switch (event.kind) {
+      case "start":
+        this.#phaseDeadlineMs = nowMs + this.#setup.initLimitMs;
+        this.#tickAtMs = nowMs + this.#halfTickMs();
+        return this.#judgeInfos();
+      case "learnerInfo":
+        return this.#onInfo(event, nowMs);
+      case "ackEpoch":
+        return this.#onAckEpoch(event.link, event.currentEpoch, event.lastZxid, nowMs);
+      case "acceptedEpochStored":
+        if (this.#phase !== "storingAccepted") return;
+        this.#enter("epochAcks", nowMs);
+        for (const [id, link] of this.#links) {
+          if (link.phase === "info") this.#inform(id, link, nowMs);
+        }
+        return this.#judgeEpochAcks();
+      case "currentEpochStored":
+        if (this.#phase !== "storingCurrent") return;
+        this.#enter("newLeaderAcks", nowMs);
+        for (const [id, link] of this.#links) {
+          if (link.phase === "acked") this.#sync(id, link, nowMs);
+        }
+        return this.#judgeNewLeaderAcks(nowMs);
+      case "synced":
+        return this.#onSynced(event.link, event.through, nowMs);
+      case "counterFull":
+        return this.#leave("counterFull");
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #enter(phase: Phase, nowMs: number): void {
+    this.#phase = phase;
+    this.#phaseDeadlineMs = nowMs + this.#setup.initLimitMs;
+  }
+
+  #isQuorum(sids: ReadonlySet<Sid>): boolean {
+    return haveQuorum(this.#setup.quorums, sids);
+  }
+
+  #isVoter(sid: Sid): boolean {
+    return this.#setup.quorums.some(({ voters }) => voters.has(sid));
+  }
+
+  // ------------------------------------------------------------------------------ discovery
+
+  #onInfo(info: Extract<LeaderEvent, { kind: "learnerInfo" }>, nowMs: number): void {
+    const { link: id, sid, isObserver, acceptedEpoch } = info;
+    const isVoter = !isObserver && sid !== this.#setup.sid && this.#isVoter(sid);
+    const isFar = isVoter && this.#isDecided && acceptedEpoch > this.#epoch + EPOCH_LEAD_MAX;
+    if (this.#links.has(id)) return this.#drop(id, "wrongPacket");
+    if (info.protocolVersion < PROTOCOL_VERSION) return this.#drop(id, "tooOld");
+    if (isFar || acceptedEpoch >= EPOCH_MAX || acceptedEpoch < -1) {
+      return this.#drop(id, "epochFar");
+    }
+    if (info.configVersion > this.#setup.configVersion) return this.#drop(id, "configAhead");
+    for (const [other, link] of this.#links) if (link.sid === sid) this.#drop(other, "replaced");
+    const link = new LearnerLink(sid, isVoter);
+    this.#links.set(id, link);
+    if (isVoter) this.#holders.push(link);
+    if (!this.#isDecided) this.#countInfo(link, acceptedEpoch);
+    // It promised its votes to a higher epoch, of a leadership that came to nothing, and can join us no more.
+    else if (isVoter && acceptedEpoch > this.#epoch) this.#leave("promisedElsewhere");
+    else if (this.#phase !== "storingAccepted") this.#inform(id, link, nowMs);
+  }
+
+  /** The epoch is above every promise that we were told in time (observers' too, else they could not follow). */
+  #countInfo({ sid, isVoter }: LearnerLink, acceptedEpoch: number): void {
+    if (isVoter || acceptedEpoch <= this.#setup.acceptedEpoch + EPOCH_LEAD_MAX) {
+      this.#epoch = Math.max(this.#epoch, acceptedEpoch + 1);
+    }
+    if (!isVoter) return;
+    this.#infos.add(sid);
+    this.#judgeInfos();
+  }
+
+  get #isDecided(): boolean {
+    return this.#phase !== "connecting";
+  }
+
+  #judgeInfos(): void {
+    if (!this.#isQuorum(this.#infos)) return;
+    if (this.#epoch >= EPOCH_MAX) return this.#leave("epochsUsedUp");
+    this.#phase = "storingAccepted";
+    this.#phaseDeadlineMs = Infinity;
+    this.#effects.push({ kind: "storeAcceptedEpoch", epoch: this.#epoch });
+  }
+
+  #inform(id: LinkId, link: LearnerLink, nowMs: number): void {
+    link.move("informed", nowMs, this.#setup);
+    this.#effects.push({ kind: "sendLeaderInfo", link: id, epoch: this.#epoch });
+  }
+
+  #onAckEpoch(id: LinkId, currentEpoch: number, lastZxid: Zxid, nowMs: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    if (link.phase !== "informed") return this.#drop(id, "wrongPacket");
+    if (this.#phase === "epochAcks" && currentEpoch !== -1) {
+      const { currentEpoch: own, lastZxid: ownLast } = this.#setup;
+      if (currentEpoch > own || (currentEpoch === own && lastZxid > ownLast)) {
+        return this.#drop(id, "followerAhead");
+      }
+      if (link.isVoter && lastZxid !== ZXID_NONE) this.#epochAcks.add(link.sid);
+    }
+    link.lastZxid = lastZxid;
+    link.move("acked", nowMs, this.#setup);
+    if (this.#phase === "epochAcks") return this.#judgeEpochAcks();
+    if (this.#phase === "newLeaderAcks" || this.#phase === "serving") this.#sync(id, link, nowMs);
+  }
+
+  #judgeEpochAcks(): void {
+    if (!this.#isQuorum(this.#epochAcks)) return;
+    this.#phase = "storingCurrent";
+    this.#phaseDeadlineMs = Infinity;
+    this.#effects.push({ kind: "storeCurrentEpoch", epoch: this.#epoch });
+  }
+
+  // ------------------------------------------------------------------------------ synchronization
+
+  #sync(id: LinkId, link: LearnerLink, nowMs: number): void {
+    link.move("syncing", nowMs, this.#setup);
+    this.#effects.push({ kind: "sync", link: id, lastZxid: link.lastZxid, epoch: this.#epoch });
+  }
+
+  #onSynced(id: LinkId, through: Zxid, nowMs: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    invariant(link.phase === "syncing", "A link is synced once", { id, phase: link.phase });
+    link.syncedThrough = through;
+    link.move("offered", nowMs, this.#setup);
+    if (link.isTakenEarly) this.#onNewLeaderAck(id, link, zxidOf(this.#epoch, 0), nowMs);
+  }
+
+  #judgeNewLeaderAcks(nowMs: number): void {
+    if (!this.#isQuorum(this.#newLeaderAcks)) return;
+    this.#phase = "serving";
+    this.#phaseDeadlineMs = Infinity;
+    this.#committed = zxidOf(this.#epoch, 0);
+    this.#effects.push({ kind: "serve", epoch: this.#epoch });
+    for (const [id, link] of this.#links) {
+      if (link.phase === "taken") this.#goLive(id, link, nowMs);
+    }
+  }
+
+  #goLive(id: LinkId, link: LearnerLink, nowMs: number): void {
+    link.move("live", nowMs, this.#setup);
+    this.#effects.push({ kind: "goLive", link: id });
+  }
+
+  // ------------------------------------------------------------------------------ broadcast
+
+  #onProposed(through: Zxid): void {
+    const before = this.#proposed;
+    invariant(through >= before, "Proposals ascend", { through, before });
+    this.#proposed = through;
+    if (this.#own.acked > before) this.#advance(); // durable was told first
+  }
+
+  #onDurable(through: Zxid): void {
+    if (through <= this.#own.acked) return;
+    this.#own.acked = through;
+    this.#advance();
+  }
+
+  #onAck(id: LinkId, zxid: Zxid, nowMs: number): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    link.heard(nowMs, this.#setup);
+    if (counterOf(zxid) === 0) return this.#onNewLeaderAck(id, link, zxid, nowMs);
+    if (!link.mayAck || zxid > this.#proposed) return this.#drop(id, "wrongPacket");
+    // Of another epoch: a 3.8.0 learner acks what it was synced with (§24).
+    if (!link.isVoter || epochOf(zxid) !== this.#epoch || zxid <= link.acked) return;
+    link.acked = zxid;
+    if (zxid > this.#committed) this.#advance();
+  }
+
+  #onNewLeaderAck(id: LinkId, link: LearnerLink, zxid: Zxid, nowMs: number): void {
+    if (epochOf(zxid) !== this.#epoch || !link.mayAck) return this.#drop(id, "wrongPacket");
+    if (link.phase === "syncing") link.isTakenEarly = true;
+    if (link.phase !== "offered") return; // also that of UPTODATE
+    link.move("taken", nowMs, this.#setup);
+    // All of the sync was committed, so this decides nothing; it ends the wait for acks that will not come.
+    if (link.syncedThrough > link.acked) link.acked = link.syncedThrough;
+    if (this.#phase === "serving") return this.#goLive(id, link, nowMs);
+    if (this.#phase !== "newLeaderAcks" || !link.isVoter) return;
+    this.#newLeaderAcks.add(link.sid);
+    this.#judgeNewLeaderAcks(nowMs);
+  }
+
+  /** The largest zxid that a quorum holds is committed, and all before it. */
+  #advance(): void {
+    if (this.#phase !== "serving") return;
+    const holders = this.#holders, counted = this.#counted;
+    sortByAcked(holders);
+    counted.clear();
+    for (const { sid, acked } of holders) {
+      if (acked <= this.#committed) return;
+      counted.add(sid);
+      if (!this.#isQuorum(counted)) continue;
+      const through = Math.min(acked, this.#proposed) as Zxid;
+      if (through <= this.#committed) return;
+      this.#committed = through;
+      this.#effects.push({ kind: "commit", through });
+      return;
+    }
+  }
+
+  // ------------------------------------------------------------------------------ time and ends
+
+  #halfTickMs(): number {
+    return Math.max(1, Math.floor(this.#setup.tickMs / 2));
+  }
+
+  #onWake(nowMs: number): void {
+    if (nowMs < this.#tickAtMs) return;
+    this.#tickAtMs = nowMs + this.#halfTickMs();
+    if (nowMs >= this.#phaseDeadlineMs) return this.#leave("noQuorumConnecting");
+    for (const [id, link] of this.#links) {
+      const reason = link.problem(nowMs, this.#setup, this.#proposed);
+      if (reason !== undefined) this.#drop(id, reason);
+      else if (link.isPinged) this.#effects.push({ kind: "ping", link: id });
+    }
+    if (this.#phase === "serving" && ++this.#halfTicks % 2 === 0) this.#demandQuorum();
+  }
+
+  /** A voter that is being synced counts: its link has limits of its own. One that comes back within a tick was not missed. */
+  #demandQuorum(): void {
+    this.#counted.clear();
+    for (const { sid } of this.#holders) this.#counted.add(sid);
+    const wasAlone = this.#isAlone;
+    this.#isAlone = !this.#isQuorum(this.#counted);
+    if (wasAlone && this.#isAlone) this.#leave("quorumLost");
+  }
+
+  /** What it acknowledged on this connection is forgotten with it (§14, hole). */
+  #forget(id: LinkId): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    this.#links.delete(id);
+    if (!link.isVoter) return;
+    this.#holders.splice(this.#holders.indexOf(link), 1);
+    if (this.#phase === "connecting") this.#infos.delete(link.sid);
+    // Its promise of the epoch stands, its ack of NEWLEADER does not: it may come back with another history.
+    if (this.#phase === "newLeaderAcks") this.#newLeaderAcks.delete(link.sid);
+  }
+
+  #drop(link: LinkId, reason: LeaderDropReason): void {
+    this.#forget(link);
+    this.#effects.push({ kind: "drop", link, reason });
+  }
+
+  #leave(reason: LeaderLeaveReason): void {
+    this.#phase = "left";
+    this.#effects.push({ kind: "leave", reason });
+  }
+}
+
+/** The farthest first; they are nearly in order, and few. */
+function sortByAcked(holders: Holder[]): void {
+  for (let i = 1; i < holders.length; i++) {
+    const holder = holders[i] as Holder;
+    let at = i;
+    for (; at > 0 && (holders[at - 1] as Holder).acked < holder.acked; at--) {
+      holders[at] = holders[at - 1] as Holder;
+    }
+    holders[at] = holder;
+  }
+}

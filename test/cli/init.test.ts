@@ -1,0 +1,82 @@
+// zoo.cfg and myid as `menagerie init` writes them, read back by the configuration that a server starts from.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseProperties } from "../../src/config/properties.ts";
+import { resolve } from "../../src/config/resolve.ts";
+import { settingsOfFile } from "../../src/config/settings.ts";
+import { runCommand, withFolder } from "./cli.ts";
+
+const SERVERS = ["--servers", "zk1,zk2:3888:2888,[::1]", "--observers", "far"];
+
+test("init writes what a server of the ensemble starts from", () =>
+  withFolder(async (folder) => {
+    const dir = join(folder, "conf");
+    const { code, stdout, stderr } = await runCommand([
+      "init",
+      ...SERVERS,
+      "--id",
+      "2",
+      "--dir",
+      dir,
+    ]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /server 2 of 4\nStart it with: menagerie server .*conf\/zoo\.cfg\n/);
+    assert.match(stdout, /\(1 on zk1, 3 on ::1, 4 on far\)/);
+    assert.equal(readFileSync(join(dir, "data/myid"), "utf8"), "2\n");
+    const settings = settingsOfFile("zoo.cfg", parseProperties(readFileSync(join(dir, "zoo.cfg"))));
+    const { server, group, notices } = resolve(settings, { file: "zoo.cfg" });
+    assert.deepEqual([server.clientPort, server.dataDir, notices], [2181, join(dir, "data"), []]);
+    const members = [...group?.members.values() ?? []].map(({ role, addresses: [address] }) => [
+      role,
+      address?.host,
+      address?.quorumPort,
+      address?.electionPort,
+    ]);
+    assert.deepEqual(members, [
+      ["participant", "zk1", 2888, 3888],
+      ["participant", "zk2", 3888, 2888],
+      ["participant", "::1", 2888, 3888],
+      ["observer", "far", 2888, 3888],
+    ]);
+  }));
+
+test("init replaces nothing unless it is told to", () =>
+  withFolder(async (folder) => {
+    const args = ["init", ...SERVERS, "--id", "1", "--dir", folder];
+    assert.equal((await runCommand(args)).code, 0);
+    assert.equal((await runCommand(args)).code, 0, "the same again is no change");
+    writeFileSync(join(folder, "data/myid"), "3\n");
+    const refused = await runCommand(args);
+    assert.equal(refused.code, 2);
+    assert.match(
+      refused.stderr,
+      /^menagerie: Cannot write .*myid: it is there with other content; --force/,
+    );
+    assert.equal((await runCommand([...args, "--force"])).code, 0);
+    assert.equal(readFileSync(join(folder, "data/myid"), "utf8"), "1\n");
+  }));
+
+test("init says what is wrong in one line", () =>
+  withFolder(async (folder) => {
+    const wrong: [args: string[], words: RegExp][] = [
+      [[], /required option '--servers <list>'/],
+      [["--servers", "a"], /give at least 2 --servers/],
+      [["--servers", "a,b:1"], /Cannot use server "b:1": expected a host, or host:quorumPort/],
+      [
+        ["--servers", "a,b"],
+        /Cannot tell which server this host \(".*"\) is: give --id, one of 1 \(a\), 2 \(b\)/,
+      ],
+      [["--servers", "a,b", "--id", "9"], /Cannot use --id 9: the servers are 1 \(a\), 2 \(b\)/],
+      [
+        ["--servers", "a,b", "--id", "1", "--client-port", "x"],
+        /--client-port "x": expected 1 to 65535/,
+      ],
+    ];
+    for (const [args, words] of wrong) {
+      const { code, stderr } = await runCommand(["init", ...args, "--dir", folder]);
+      assert.deepEqual([code, stderr.split("\n").length], [2, 2], stderr);
+      assert.match(stderr, words);
+    }
+  }));
