@@ -63,7 +63,6 @@ const ZK_STATUS: Readonly<Partial<Record<ZkErrorCode, number>>> = {
   UNKNOWN_SESSION: 410,
   CLOSED: 503,
   CONNECTION_LOSS: 503,
-  NOT_CONNECTED: 503,
   NOT_READ_ONLY: 503,
   SESSION_MOVED: 503,
   THROTTLED_OP: 503,
