@@ -1,6 +1,6 @@
 /** What a leader and its voting learners have on their disks: a txn that a quorum has is committed, and all before it. */
 import type { Zxid } from "../base/zxid.ts";
-import { haveQuorum, type Quorum } from "./quorum.ts";
+import { haveQuorum, MajorityQuorum, type Quorum } from "./quorum.ts";
 import type { Sid } from "./vote.ts";
 
 /** A voter, and the last zxid that it is known to have; it has everything before it, too. */
@@ -14,9 +14,14 @@ export class Holders {
   /** The farthest first, as of the last look. Invariant: one of each sid. */
   readonly #list: Holder[] = [];
   readonly #counted = new Set<Sid>();
+  /** So many voters are enough, whoever they are; 0: it depends. */
+  readonly #enough: number;
 
+  /** Only voters are to be added. */
   constructor(quorums: readonly Quorum[]) {
     this.#quorums = quorums;
+    const [only, another] = quorums;
+    this.#enough = another === undefined && only instanceof MajorityQuorum ? only.size : 0;
   }
 
   add(holder: Holder): void {
@@ -39,6 +44,10 @@ export class Holders {
   heldByQuorum(floor: Zxid): Zxid {
     const list = this.#list, counted = this.#counted;
     sort(list);
+    if (this.#enough > 0) {
+      const acked = list[this.#enough - 1]?.acked ?? floor;
+      return acked > floor ? acked : floor;
+    }
     counted.clear();
     for (const { sid, acked } of list) {
       if (acked <= floor) return floor;

@@ -80,7 +80,7 @@ export class Leader {
     this.#newLeaderAcks = new Set([setup.sid]);
     this.#own = { sid: setup.sid, acked: setup.lastZxid };
     this.#holders = new Holders(setup.quorums);
-    this.#holders.add(this.#own);
+    if (this.#isVoter(setup.sid)) this.#holders.add(this.#own);
     this.#proposed = this.#committed = setup.lastZxid;
   }
 
@@ -290,7 +290,7 @@ export class Leader {
 
   #onProposed(through: Zxid): void {
     const before = this.#proposed;
-    invariant(through >= before, "Proposals ascend", { through, before });
+    if (through < before) invariant(false, "Proposals ascend", { through, before });
     this.#proposed = through;
     if (this.#own.acked > before) this.#advance(); // durable was told first
   }
