@@ -274,7 +274,6 @@ export class Leader {
     if (!this.#isQuorum(this.#newLeaderAcks)) return;
     this.#phase = "serving";
     this.#phaseDeadlineMs = Infinity;
-    this.#committed = zxidOf(this.#epoch, 0);
     this.#effects.push({ kind: "serve", epoch: this.#epoch });
     for (const [id, link] of this.#links) {
       if (link.phase === "taken") this.#goLive(id, link, nowMs);
@@ -307,9 +306,9 @@ export class Leader {
     link.heard(nowMs, this.#setup);
     if (counterOf(zxid) === 0) return this.#onNewLeaderAck(id, link, zxid, nowMs);
     if (!link.mayAck || zxid > this.#proposed) return this.#drop(id, "wrongPacket");
-    // Of another epoch: a 3.8.0 learner acks what it was synced with (§24).
-    if (!link.isVoter || epochOf(zxid) !== this.#epoch || zxid <= link.acked) return;
+    if (zxid <= link.acked) return;
     link.acked = zxid;
+    // A 3.8.0 learner acks also what it was synced with (§24): that is committed.
     if (zxid > this.#committed) this.#advance();
   }
 
