@@ -263,6 +263,8 @@ export class FollowingRole implements LeaderLinkHost {
     if (this.#isOver || link.isGone) return;
     db.isUnsettled = true;
     link.endSnapshot(source);
+    // From here on it is our own disk that takes its time.
+    this.#driver.dispatch({ kind: "snapshotReceived" });
     await storage.install(db);
     history.clear(zxid);
     this.#replaced();
