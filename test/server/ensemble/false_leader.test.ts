@@ -21,13 +21,16 @@ import { inSimEnsemble, type SimEnsemble } from "./support.ts";
 
 const THREE = 3 as Sid;
 
-/** Server 3's machine gets elected by server 1, and answers its FOLLOWERINFO with these bytes. */
-async function lie(ensemble: SimEnsemble, bytes: Uint8Array): Promise<Connection> {
+/** Server 3's machine gets elected by server 1, and sends the next of these whenever it hears from it. */
+async function lie(ensemble: SimEnsemble, steps: readonly Uint8Array[]): Promise<Connection> {
   const { runtime } = ensemble.machine(3);
   const called = new Promise<Connection>((resolve) => {
     void runtime.net.listen({ port: 2888 }, (connection) => {
-      connection.onData(() => {});
-      connection.write(bytes.slice());
+      const left = [...steps];
+      connection.onData(() => {
+        const step = left.shift();
+        if (step !== undefined) connection.write(step.slice());
+      });
       resolve(connection);
     });
   });
@@ -49,14 +52,29 @@ async function lie(ensemble: SimEnsemble, bytes: Uint8Array): Promise<Connection
   return await called;
 }
 
-function syncOf(txn: (w: Writer) => void): Uint8Array {
+function bytesOf(write: (w: Writer) => void): Uint8Array {
   const w = new Writer(1024);
-  writeLeaderInfo(w, zxidOf(1, 0));
-  writePacket(w, PacketType.diff, ZXID_ZERO);
-  txn(w);
-  writeNewLeader(w, zxidOf(1, 0), "");
-  writePacket(w, PacketType.upToDate, -1);
+  write(w);
   return w.written();
+}
+
+/** Of FOLLOWERINFO, ACKEPOCH and the ACK of NEWLEADER. */
+function answers(sync: (w: Writer) => void): Uint8Array[] {
+  return [
+    bytesOf((w) => writeLeaderInfo(w, zxidOf(1, 0))),
+    bytesOf((w) => {
+      sync(w);
+      writeNewLeader(w, zxidOf(1, 0), "");
+    }),
+    bytesOf((w) => writePacket(w, PacketType.upToDate, -1)),
+  ];
+}
+
+function diffOf(txn: (w: Writer) => void): (w: Writer) => void {
+  return (w) => {
+    writePacket(w, PacketType.diff, ZXID_ZERO);
+    txn(w);
+  };
 }
 
 /** @param body behind the header */
@@ -101,7 +119,6 @@ const LIES: readonly (readonly [string, (w: Writer) => void])[] = [
     proposal(w, zxidOf(1, 1), -10, new Uint8Array([0, 0, 16, 0]));
     proposal(w, zxidOf(1, 3), -10, new Uint8Array([0, 0, 16, 0]));
   }],
-  ["a truncation to nowhere", (w) => writePacket(w, PacketType.trunc, zxidOf(7, 7))],
 ];
 
 /** Logged before anybody could see that they cannot be applied. */
@@ -112,7 +129,7 @@ for (const [what, txn] of LIES) {
   test(`a leader sends ${what}`, async () => {
     await inSimEnsemble({ voters: 3 }, async (ensemble) => {
       await ensemble.start(1);
-      await lie(ensemble, syncOf(txn));
+      await lie(ensemble, answers(diffOf(txn)));
       await recovers(ensemble);
       const isCut = ensemble.lines.some(({ message }) => message === CUT);
       assert.equal(isCut, UNFIT.includes(what));
@@ -120,15 +137,26 @@ for (const [what, txn] of LIES) {
   });
 }
 
+test("a leader truncates to where nothing is", async () => {
+  await inSimEnsemble({ voters: 3 }, async (ensemble) => {
+    await ensemble.start(1);
+    await lie(ensemble, answers((w) => writePacket(w, PacketType.trunc, zxidOf(7, 7))));
+    await recovers(ensemble);
+  });
+});
+
 test("a leader sends a snapshot that is none", async () => {
   await inSimEnsemble({ voters: 3 }, async (ensemble) => {
     await ensemble.start(1);
-    const w = new Writer(256), noise = new Uint8Array(5000);
+    const noise = new Uint8Array(5000);
     new Prng(3).fill(noise);
-    writeLeaderInfo(w, zxidOf(1, 0));
-    writePacket(w, PacketType.snap, zxidOf(1, 5));
-    w.raw(noise);
-    await lie(ensemble, w.written());
+    await lie(
+      ensemble,
+      answers((w) => {
+        writePacket(w, PacketType.snap, zxidOf(1, 5));
+        w.raw(noise);
+      }),
+    );
     await recovers(ensemble);
   });
 });
@@ -136,11 +164,12 @@ test("a leader sends a snapshot that is none", async () => {
 test("a leader ends in the middle of a snapshot", async () => {
   await inSimEnsemble({ voters: 3 }, async (ensemble) => {
     await ensemble.start(1);
-    const w = new Writer(256);
-    writeLeaderInfo(w, zxidOf(1, 0));
-    writePacket(w, PacketType.snap, zxidOf(1, 5));
-    w.int32(1);
-    const connection = await lie(ensemble, w.written());
+    const [info = new Uint8Array(0)] = answers(() => {});
+    const snap = bytesOf((w) => {
+      writePacket(w, PacketType.snap, zxidOf(1, 5));
+      w.int32(1);
+    });
+    const connection = await lie(ensemble, [info, snap]);
     await ensemble.sleep(500);
     connection.close();
     await recovers(ensemble);
