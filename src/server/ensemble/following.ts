@@ -243,8 +243,11 @@ export class FollowingRole implements LeaderLinkHost {
 
   async #receive(zxid: Zxid): Promise<void> {
     const link = this.#link as LeaderLink;
-    const isWanted = (): boolean => !this.#isOver && !link.isGone;
-    if (!await takeSnapshot(this.#parts, link, zxid, isWanted)) return;
+    const isDone = await takeSnapshot(this.#parts, link, zxid, {
+      isWanted: () => !this.#isOver && !link.isGone,
+      onReceived: () => this.#driver.dispatch({ kind: "snapshotReceived" }),
+    });
+    if (!isDone) return;
     this.#replaced({ kind: "snapshotStored", lastZxid: zxid });
   }
 
@@ -309,7 +312,6 @@ export class FollowingRole implements LeaderLinkHost {
     cursor.close();
   }
 
-  /** Behind the packets of a chunk, or a group of the journal. */
   endTurn(): void {
     if (this.#isOver) return;
     const replica = this.#replica, syncs = this.#syncs;

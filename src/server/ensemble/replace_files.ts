@@ -23,16 +23,23 @@ export async function truncateLog(parts: RoleParts, through: Zxid): Promise<Zxid
   return lastZxid;
 }
 
+export interface TakingSnapshot {
+  /** Whether the role goes on. */
+  readonly isWanted: () => boolean;
+  /** All of it came: from here on it is our own disk that takes its time. */
+  readonly onReceived: () => void;
+}
+
 /**
  * Fills a new tree from the connection, and puts it in the place of the old one, on the disk first.
- * @param isWanted whether the role goes on. @returns whether it was done
+ * @returns whether it was done
  * @throws {ProtocolError} it is no snapshot
  */
 export async function takeSnapshot(
   parts: RoleParts,
   link: LeaderLink,
   zxid: Zxid,
-  isWanted: () => boolean,
+  { isWanted, onReceived }: TakingSnapshot,
 ): Promise<boolean> {
   const { context, storage, history, log } = parts;
   const source = link.beginSnapshot(), db = storage.recovered.emptyDatabase();
@@ -41,6 +48,7 @@ export async function takeSnapshot(
   if (!isWanted()) return false;
   db.isUnsettled = true;
   link.endSnapshot(source);
+  onReceived();
   await storage.install(db);
   history.clear(zxid);
   writeConfigNode(parts);
