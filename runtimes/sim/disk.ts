@@ -168,7 +168,7 @@ export class Disk {
   get heldBytes(): number {
     let sum = 0;
     for (const file of this.#files((directory) => directory.now)) {
-      sum += file.now.heldBytes + file.durable.heldBytes;
+      sum += file.heldBytes;
     }
     return sum;
   }

@@ -36,6 +36,13 @@ export class FileNode {
     return this.#unsynced.length;
   }
 
+  /** Bytes of memory that hold it. */
+  get heldBytes(): number {
+    let sum = this.now.heldBytes + this.durable.heldBytes;
+    for (const change of this.#unsynced) if (change.kind === "write") sum += change.bytes.length;
+    return sum;
+  }
+
   write(view: Uint8Array, offset: number): void {
     const zero = view.length >= SECTOR_BYTES && isZero(view);
     const change: Change = zero

@@ -49,7 +49,12 @@ export async function cutTail(
     await fs.syncDir(folder);
     return undefined;
   }
-  if (!last.isTorn) return undefined;
+  if (!last.isTorn) {
+    // A process that was killed may leave a group that was read here and never became durable: what is logged next, and
+    // what a server of an ensemble says it has, rests on it.
+    await syncFile(context, path);
+    return undefined;
+  }
   context.log.warn(
     "The transaction log ends torn, as after a crash: the tail that was never acknowledged is cut",
     { file: last.name, byte: last.endsAt, afterZxid: formatZxid(afterZxid) },
@@ -62,4 +67,13 @@ export async function cutTail(
     await file.close();
   }
   return { file: last.name, byte: last.endsAt, afterZxid };
+}
+
+async function syncFile({ host: { fs } }: StorageContext, path: string): Promise<void> {
+  const file = await fs.open(path, "write");
+  try {
+    await file.syncData();
+  } finally {
+    await file.close();
+  }
 }

@@ -12,6 +12,7 @@ import type {
   LinkId,
   Step,
 } from "./events.ts";
+import { type Holder, Holders } from "./holders.ts";
 import { LearnerLink } from "./leader_link.ts";
 import { PROTOCOL_VERSION } from "./packets.ts";
 import { haveQuorum, type Quorum } from "./quorum.ts";
@@ -48,24 +49,19 @@ type Phase =
 const EPOCH_LEAD_MAX = 1024;
 const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
 
-/** A voter and what it has on its disk, of this epoch. */
-interface Holder {
-  readonly sid: Sid;
-  acked: Zxid;
-}
-
 export class Leader {
   readonly #setup: LeaderSetup;
   readonly #links = new Map<LinkId, LearnerLink>();
   readonly #infos: Set<Sid>;
   readonly #epochAcks: Set<Sid>;
   readonly #newLeaderAcks: Set<Sid>;
+  /** We; and with the links of voters. */
   readonly #own: Holder;
-  /** We and the links of voters, the farthest first once `#advance` has sorted them. */
-  readonly #holders: Holder[];
-  readonly #counted = new Set<Sid>();
+  readonly #holders: Holders;
   #phase: Phase = "connecting";
   #epoch: number;
+  /** The epoch that is on its way to the disk as accepted. */
+  #storing = 0;
   /** By when the phase must be over; Infinity while serving. */
   #phaseDeadlineMs = Infinity;
   #tickAtMs = Infinity;
@@ -83,7 +79,8 @@ export class Leader {
     this.#epochAcks = new Set([setup.sid]);
     this.#newLeaderAcks = new Set([setup.sid]);
     this.#own = { sid: setup.sid, acked: setup.lastZxid };
-    this.#holders = [this.#own];
+    this.#holders = new Holders(setup.quorums);
+    if (this.#isVoter(setup.sid)) this.#holders.add(this.#own);
     this.#proposed = this.#committed = setup.lastZxid;
   }
 
@@ -143,6 +140,7 @@ export class Leader {
         return this.#onAckEpoch(event.link, event.currentEpoch, event.lastZxid, nowMs);
       case "acceptedEpochStored":
         if (this.#phase !== "storingAccepted") return;
+        if (this.#epoch > this.#storing) return this.#storeAccepted();
         this.#enter("epochAcks", nowMs);
         for (const [id, link] of this.#links) {
           if (link.phase === "info") this.#inform(id, link, nowMs);
@@ -192,11 +190,11 @@ export class Leader {
     for (const [other, link] of this.#links) if (link.sid === sid) this.#drop(other, "replaced");
     const link = new LearnerLink(sid, isVoter);
     this.#links.set(id, link);
-    if (isVoter) this.#holders.push(link);
+    if (isVoter) this.#holders.add(link);
     if (!this.#isDecided) this.#countInfo(link, acceptedEpoch);
     // It promised its votes to a higher epoch, of a leadership that came to nothing, and can join us no more.
     else if (isVoter && acceptedEpoch > this.#epoch) this.#leave("promisedElsewhere");
-    else if (this.#phase !== "storingAccepted") this.#inform(id, link, nowMs);
+    else this.#inform(id, link, nowMs);
   }
 
   /** The epoch is above every promise that we were told in time (observers' too, else they could not follow). */
@@ -204,20 +202,26 @@ export class Leader {
     if (isVoter || acceptedEpoch <= this.#setup.acceptedEpoch + EPOCH_LEAD_MAX) {
       this.#epoch = Math.max(this.#epoch, acceptedEpoch + 1);
     }
-    if (!isVoter) return;
+    if (!isVoter || this.#phase !== "connecting") return;
     this.#infos.add(sid);
     this.#judgeInfos();
   }
 
+  /** Nobody was told of the epoch before. */
   get #isDecided(): boolean {
-    return this.#phase !== "connecting";
+    return this.#phase !== "connecting" && this.#phase !== "storingAccepted";
   }
 
   #judgeInfos(): void {
     if (!this.#isQuorum(this.#infos)) return;
-    if (this.#epoch >= EPOCH_MAX) return this.#leave("epochsUsedUp");
     this.#phase = "storingAccepted";
     this.#phaseDeadlineMs = Infinity;
+    this.#storeAccepted();
+  }
+
+  #storeAccepted(): void {
+    if (this.#epoch >= EPOCH_MAX) return this.#leave("epochsUsedUp");
+    this.#storing = this.#epoch;
     this.#effects.push({ kind: "storeAcceptedEpoch", epoch: this.#epoch });
   }
 
@@ -270,7 +274,6 @@ export class Leader {
     if (!this.#isQuorum(this.#newLeaderAcks)) return;
     this.#phase = "serving";
     this.#phaseDeadlineMs = Infinity;
-    this.#committed = zxidOf(this.#epoch, 0);
     this.#effects.push({ kind: "serve", epoch: this.#epoch });
     for (const [id, link] of this.#links) {
       if (link.phase === "taken") this.#goLive(id, link, nowMs);
@@ -286,7 +289,7 @@ export class Leader {
 
   #onProposed(through: Zxid): void {
     const before = this.#proposed;
-    invariant(through >= before, "Proposals ascend", { through, before });
+    if (through < before) invariant(false, "Proposals ascend", { through, before });
     this.#proposed = through;
     if (this.#own.acked > before) this.#advance(); // durable was told first
   }
@@ -303,9 +306,9 @@ export class Leader {
     link.heard(nowMs, this.#setup);
     if (counterOf(zxid) === 0) return this.#onNewLeaderAck(id, link, zxid, nowMs);
     if (!link.mayAck || zxid > this.#proposed) return this.#drop(id, "wrongPacket");
-    // Of another epoch: a 3.8.0 learner acks what it was synced with (§24).
-    if (!link.isVoter || epochOf(zxid) !== this.#epoch || zxid <= link.acked) return;
+    if (zxid <= link.acked) return;
     link.acked = zxid;
+    // A 3.8.0 learner acks also what it was synced with (§24): that is committed.
     if (zxid > this.#committed) this.#advance();
   }
 
@@ -325,19 +328,11 @@ export class Leader {
   /** The largest zxid that a quorum holds is committed, and all before it. */
   #advance(): void {
     if (this.#phase !== "serving") return;
-    const holders = this.#holders, counted = this.#counted;
-    sortByAcked(holders);
-    counted.clear();
-    for (const { sid, acked } of holders) {
-      if (acked <= this.#committed) return;
-      counted.add(sid);
-      if (!this.#isQuorum(counted)) continue;
-      const through = Math.min(acked, this.#proposed) as Zxid;
-      if (through <= this.#committed) return;
-      this.#committed = through;
-      this.#effects.push({ kind: "commit", through });
-      return;
-    }
+    const held = this.#holders.heldByQuorum(this.#committed);
+    const through = Math.min(held, this.#proposed) as Zxid;
+    if (through <= this.#committed) return;
+    this.#committed = through;
+    this.#effects.push({ kind: "commit", through });
   }
 
   // ------------------------------------------------------------------------------ time and ends
@@ -360,10 +355,8 @@ export class Leader {
 
   /** A voter that is being synced counts: its link has limits of its own. One that comes back within a tick was not missed. */
   #demandQuorum(): void {
-    this.#counted.clear();
-    for (const { sid } of this.#holders) this.#counted.add(sid);
     const wasAlone = this.#isAlone;
-    this.#isAlone = !this.#isQuorum(this.#counted);
+    this.#isAlone = !this.#holders.areQuorum;
     if (wasAlone && this.#isAlone) this.#leave("quorumLost");
   }
 
@@ -373,7 +366,7 @@ export class Leader {
     if (link === undefined) return;
     this.#links.delete(id);
     if (!link.isVoter) return;
-    this.#holders.splice(this.#holders.indexOf(link), 1);
+    this.#holders.remove(link);
     if (this.#phase === "connecting") this.#infos.delete(link.sid);
     // Its promise of the epoch stands, its ack of NEWLEADER does not: it may come back with another history.
     if (this.#phase === "newLeaderAcks") this.#newLeaderAcks.delete(link.sid);
@@ -387,17 +380,5 @@ export class Leader {
   #leave(reason: LeaderLeaveReason): void {
     this.#phase = "left";
     this.#effects.push({ kind: "leave", reason });
-  }
-}
-
-/** The farthest first; they are nearly in order, and few. */
-function sortByAcked(holders: Holder[]): void {
-  for (let i = 1; i < holders.length; i++) {
-    const holder = holders[i] as Holder;
-    let at = i;
-    for (; at > 0 && (holders[at - 1] as Holder).acked < holder.acked; at--) {
-      holders[at] = holders[at - 1] as Holder;
-    }
-    holders[at] = holder;
   }
 }

@@ -22,7 +22,7 @@ export class LearnerLink {
   readonly isVoter: boolean;
   phase: LinkPhase = "info";
   lastZxid: Zxid = ZXID_NONE;
-  /** Largest zxid of this epoch acknowledged on this connection: it has all before it, too. */
+  /** Largest zxid acknowledged on this connection: it has all before it, too. */
   acked: Zxid = ZXID_ZERO;
   /** The sync held everything through this. */
   syncedThrough: Zxid = ZXID_ZERO;

@@ -17,11 +17,12 @@ export function haveQuorum(quorums: readonly Quorum[], sids: ReadonlySet<Sid>): 
 
 export class MajorityQuorum implements Quorum {
   readonly voters: ReadonlySet<Sid>;
-  readonly #half: number;
+  /** Voters that are a quorum. */
+  readonly size: number;
 
   constructor(voters: Iterable<Sid>) {
     this.voters = new Set(voters);
-    this.#half = Math.floor(this.voters.size / 2);
+    this.size = Math.floor(this.voters.size / 2) + 1;
   }
 
   weightOf(sid: Sid): number {
@@ -31,7 +32,7 @@ export class MajorityQuorum implements Quorum {
   has(sids: ReadonlySet<Sid>): boolean {
     let count = 0;
     for (const sid of sids) if (this.voters.has(sid)) count++;
-    return count > this.#half;
+    return count >= this.size;
   }
 }
 

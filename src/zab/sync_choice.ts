@@ -63,7 +63,7 @@ export class SyncWalk {
   /** @param before the txn in front of the first that will be given, when it is known */
   constructor(peerLast: Zxid, before?: Zxid) {
     this.#peerLast = peerLast;
-    if (before !== undefined && before <= peerLast) this.take(before);
+    if (before !== undefined) this.take(before);
   }
 
   /** Undefined: not decided yet. */

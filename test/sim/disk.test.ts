@@ -179,6 +179,11 @@ test("zeros written ahead cost no memory, and are zeros until they are written o
   const ahead = 64 * 1024 * 1024;
   await sim.runUntil(file.write(bytesOf("head"), 0));
   await sim.runUntil(file.write(new Uint8Array(ahead), 4));
+  assert.ok(machine.disk.heldBytes <= 32_768, `${machine.disk.heldBytes} bytes before the sync`);
+  await sim.runUntil(file.syncData());
+  const padded = new Uint8Array(1024 * 1024);
+  padded[0] = 1;
+  await sim.runUntil(file.write(padded, 20_000_000));
   await sim.runUntil(file.syncData());
   await sim.runUntil(file.write(bytesOf("entry"), 10_000_000));
   await sim.runUntil(file.syncData());

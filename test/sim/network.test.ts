@@ -344,16 +344,20 @@ test("a machine without power answers nothing, and after its start knows no stre
     );
   }));
 
-test("what a crashed machine had to send again is forgotten with it", async () => {
-  const { sim, a, near, far } = await join(world(5), PORT);
-  sim.network.partition("a", "b", "from");
-  near.connection.write(bytesOf("lost with its sender"));
-  await passMs(sim, LONG_MS);
-  a.crash();
-  sim.network.heal();
-  a.start();
-  await passMs(sim, 3 * OUTAGE_MS);
-  assert.deepEqual([far.bytes, far.closes], [0, 0]);
+test("what a crashed machine had to send again is forgotten with it, also when its process had closed the stream", async () => {
+  for (const isClosed of [false, true]) {
+    const { sim, a, near, far } = await join(world(5), PORT);
+    sim.network.partition("a", "b", "from");
+    await sim.runUntil(new Promise<void>((sent) => near.connection.write(bytesOf("lost"), sent)));
+    if (isClosed) near.connection.close();
+    await passMs(sim, LONG_MS);
+    assert.equal(near.closes, isClosed ? 1 : 0);
+    a.crash();
+    sim.network.heal();
+    a.start();
+    await passMs(sim, 3 * OUTAGE_MS);
+    assert.deepEqual([far.bytes, far.ends, far.closes], [0, 0, 0]);
+  }
 });
 
 test("names that do not exist are refused", () => {

@@ -43,6 +43,9 @@ test("§4: groups without weight are no groups, and servers without weight vote 
   assert.equal(two.has(sids(1, 2, 4, 5)), true);
   assert.equal(two.has(sids(1, 2, 3, 7, 8, 9)), false);
   assert.equal(two.weightOf(sid(8)), 0);
+  const one = grouped([4, 5, 6, 7, 8, 9].map((voter) => [voter, 0]));
+  assert.equal(one.has(sids(1, 3)), true);
+  assert.equal(one.has(sids(1, 4, 5, 6, 7, 8, 9)), false);
   const none = grouped([1, 2, 3, 4, 5, 6, 7, 8, 9].map((voter) => [voter, 0]));
   assert.equal(none.has(sids(1, 2, 3, 4, 5, 6, 7, 8, 9)), false);
 });

@@ -4,11 +4,9 @@
  */
 import { messageOf, ProtocolError } from "../../base/errors.ts";
 import { unreachable } from "../../base/invariant.ts";
-import { formatZxid, type Zxid, ZXID_NONE, zxidOf } from "../../base/zxid.ts";
+import { type Zxid, ZXID_NONE, zxidOf } from "../../base/zxid.ts";
 import type { Connection } from "../../runtime.ts";
 import type { Pending } from "../../storage/journal.ts";
-import { receiveSnapshot } from "../../storage/snapshot_stream.ts";
-import { TruncationError } from "../../storage/truncate.ts";
 import type { LearnerEffect, LearnerEvent } from "../../zab/events.ts";
 import { Learner } from "../../zab/learner.ts";
 import {
@@ -30,6 +28,7 @@ import { dialLeader } from "./dial_leader.ts";
 import { LeaderLink, type LeaderLinkHost } from "./leader_link.ts";
 import { MachineDriver } from "./machine_driver.ts";
 import { limitsOf, packetBytesMax, type RoleParts } from "./parts.ts";
+import { takeSnapshot, truncateLog } from "./replace_files.ts";
 import { TxnIntake } from "./txn_intake.ts";
 
 /** What the journal must have room for before the next packet is taken; larger txns get a buffer of their own. */
@@ -238,43 +237,26 @@ export class FollowingRole implements LeaderLinkHost {
   }
 
   async #truncate(through: Zxid): Promise<void> {
-    const { storage, history, log } = this.#parts;
-    log.info("Cutting what the leader does not have", { through: formatZxid(through) });
-    try {
-      await storage.truncate(through);
-    } catch (error) {
-      if (!(error instanceof TruncationError)) throw error;
-      log.warn("Cannot cut the log; a snapshot is taken instead", { error: error.message });
-      await storage.reload();
-    }
-    const lastZxid = storage.db.lastZxid;
-    history.truncate(lastZxid);
-    this.#replaced();
-    if (this.#isOver) return;
-    this.#driver.dispatch({ kind: "truncated", lastZxid });
-    this.#link?.release();
+    const lastZxid = await truncateLog(this.#parts, through);
+    this.#replaced({ kind: "truncated", lastZxid });
   }
 
   async #receive(zxid: Zxid): Promise<void> {
-    const { context, storage, history, log } = this.#parts, link = this.#link as LeaderLink;
-    const source = link.beginSnapshot(), db = storage.recovered.emptyDatabase();
-    log.info("Taking over a snapshot of the leader's", { zxid: formatZxid(zxid) });
-    const { nodes } = await receiveSnapshot(context, source, db, zxid);
-    if (this.#isOver || link.isGone) return;
-    db.isUnsettled = true;
-    link.endSnapshot(source);
-    await storage.install(db);
-    history.clear(zxid);
-    this.#replaced();
-    log.info("Took over a snapshot of the leader's", { zxid: formatZxid(zxid), nodes });
-    if (this.#isOver) return;
-    this.#driver.dispatch({ kind: "snapshotStored", lastZxid: zxid });
-    link.release();
+    const link = this.#link as LeaderLink;
+    const isDone = await takeSnapshot(this.#parts, link, zxid, {
+      isWanted: () => !this.#isOver && !link.isGone,
+      onReceived: () => this.#driver.dispatch({ kind: "snapshotReceived" }),
+    });
+    if (!isDone) return;
+    this.#replaced({ kind: "snapshotStored", lastZxid: zxid });
   }
 
-  #replaced(): void {
+  #replaced(event: LearnerEvent): void {
     this.#intake.reset();
     this.#listen();
+    if (this.#isOver) return;
+    this.#driver.dispatch(event);
+    this.#link?.release();
   }
 
   #listen(): void {
@@ -330,7 +312,6 @@ export class FollowingRole implements LeaderLinkHost {
     cursor.close();
   }
 
-  /** Behind the packets of a chunk, or a group of the journal. */
   endTurn(): void {
     if (this.#isOver) return;
     const replica = this.#replica, syncs = this.#syncs;

@@ -9,6 +9,7 @@ import { formatZxid, zxidOf } from "../../base/zxid.ts";
 import type { Address, MonotonicMs, Runtime } from "../../runtime.ts";
 import { SessionIds } from "../../session/ids.ts";
 import { Epochs } from "../../storage/epochs.ts";
+import { setConfigNode } from "../../txn/config_node.ts";
 import type { Member } from "../../zab/membership.ts";
 import { Acceptor } from "../acceptor.ts";
 import { Auditor } from "../audit.ts";
@@ -181,6 +182,7 @@ class Peer implements RunningServer {
       const { db, recovered } = storage;
       this.#epochs = await Epochs.load(context, recovered.directories.snapshots, db.lastZxid);
       if (db.lastZxid >= 0) await storage.writeStartSnapshot(false);
+      this.#setConfigNode();
       this.#history = new History(db.lastZxid, this.#ensemble.commitLogCount);
       storage.journal.onFailure = (error) => this.#die(error);
       this.#commands = hooks.commands?.(this.#view);
@@ -214,8 +216,15 @@ class Peer implements RunningServer {
       if (this.#isDead) return;
       this.#log.info("Leaving the role", { role: elected.role, reason });
       await settle(this.#storage, this.#history, this.#log);
+      this.#setConfigNode();
       if (this.#own.role === "observer") await this.#pause(this.#ensemble.observerElectionDelayMs);
     }
+  }
+
+  /** A tree that comes from a file or another server has what was written there once. */
+  #setConfigNode(): void {
+    const { membership } = this.#ensemble, wallMs = this.#runtime.clock.wallMs();
+    setConfigNode(this.#storage.db, configText(membership), membership.version, wallMs);
   }
 
   async #lead(): Promise<string> {

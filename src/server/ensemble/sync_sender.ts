@@ -162,6 +162,7 @@ export class SyncSender {
       const { zxid, bytes, start, end } = cursor;
       if (!this.#take(walk, last, zxid, bytes, start, end)) {
         cursor.close();
+        if (this.#isBegun) throw new SyncRefused("the history of this server has a gap");
         return false;
       }
       if (this.#isFull) await this.#step();

@@ -82,3 +82,50 @@ test("an observer that was away gets what was committed meanwhile", async () => 
     assert.deepEqual(ensemble.errors(), []);
   });
 });
+
+test("/zookeeper/config has the server lines, also behind a snapshot of the leader's", async () => {
+  const setup = { voters: 3, ensemble: { forceSnapshotSync: true } };
+  await inSimEnsemble(setup, async (ensemble) => {
+    await ensemble.start();
+    await ensemble.serve();
+    const lines = [1, 2, 3].map((sid) => `server.${sid}=server${sid}:2888:3888:participant`);
+    const text = [...lines, "version=0"].join("\n");
+    for (const sid of [1, 2, 3]) {
+      assert.equal(await textAt(await ensemble.connect(sid), "/zookeeper/config"), text);
+    }
+    assert.deepEqual(ensemble.syncs().map((sync) => sync.split(" ")[1]), ["snap", "snap"]);
+  });
+});
+
+test("a leader that serves no clients leads all the same", async () => {
+  await inSimEnsemble({ voters: 3, ensemble: { leaderServes: false } }, async (ensemble) => {
+    await ensemble.start();
+    const leader = await ensemble.serve();
+    await assert.rejects(ensemble.connect(leader));
+    const client = await ensemble.connect(leader === 1 ? 2 : 1);
+    await done(create(client, "/a"));
+  });
+});
+
+test("a server whose disk fails stops by itself; the others go on", async () => {
+  for (const role of ["leader", "follower"] as const) {
+    await inSimEnsemble({ voters: 3 }, async (ensemble) => {
+      await ensemble.start();
+      const leader = await ensemble.serve();
+      const ill = role === "leader" ? leader : leader % 3 + 1;
+      const client = await ensemble.connect(leader % 3 + 1 === ill ? leader : leader % 3 + 1);
+      ensemble.machine(ill).files.failNext("syncData", "IO");
+      create(client, "/a").catch(() => {});
+      await ensemble.until(() => ensemble.server(ill).failure !== undefined);
+      const next = await ensemble.serve(1);
+      assert.notEqual(next, ill);
+      await done(create(await ensemble.connect(next), "/b"));
+      ensemble.end(ill);
+      await ensemble.revive(ill);
+      await ensemble.serve(2);
+      const back = await ensemble.connect(ill);
+      await ensemble.sync(back);
+      assert.equal(await textAt(back, "/b"), "");
+    });
+  }
+});

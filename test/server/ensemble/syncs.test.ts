@@ -145,3 +145,22 @@ test("learners come and go while writes go on", async () => {
     await checkSame(ensemble, 1);
   });
 });
+
+test("a snapshot that takes long to store is waited for, by its learner", async () => {
+  // The leader's patience is longer than the learner's: it is asked for by the learner's own options.
+  const setup = { voters: 3, ensemble: { forceSnapshotSync: true, initLimitTicks: 600 } };
+  await inSimEnsemble(setup, async (ensemble) => {
+    const { leader, others: [away = 0] } = await begin(ensemble);
+    await writeSome(await ensemble.connect(leader), 0, 20);
+    ensemble.end(away);
+    const server = ensemble.server(away), { ensemble: own } = server.options;
+    if (own !== undefined) {
+      server.options = { ...server.options, ensemble: { ...own, initLimitTicks: 10 } };
+    }
+    await ensemble.revive(away);
+    ensemble.machine(away).files.slow({ kind: "rename", byMs: 20_000, forMs: 5000 });
+    await ensemble.serve(2);
+    assert.equal(ensemble.syncs().filter((sync) => sync === `${away} snap`).length, 2);
+    await checkSame(ensemble, 20);
+  });
+});
