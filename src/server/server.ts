@@ -1,5 +1,5 @@
 /** A running server; of a standalone one: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
-import { createCodec } from "../../wasm/codec.ts";
+import { type Codec, createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Address, Runtime } from "../runtime.ts";
@@ -22,6 +22,8 @@ export interface ServerHooks {
   /** What `srvr` and others show. */
   readonly version: string;
   readonly commands?: FourLetterCommandsFactory;
+  /** Of a server that has ended: who starts thousands, one after the other, saves their memory. Undefined: one of its own. */
+  readonly codec?: Codec;
 }
 
 export interface RunningServer {
@@ -97,7 +99,7 @@ class Server implements RunningServer {
     const ids = new SessionIds(this.#options.serverId, clock.wallMs());
     const storage = await Persistence.open(
       { host: this.#runtime, log: this.#log },
-      createCodec(),
+      hooks.codec ?? createCodec(),
       this.#options,
       this.#stats,
       (id) => ids.observe(id),

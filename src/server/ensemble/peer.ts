@@ -170,7 +170,7 @@ class Peer implements RunningServer {
     const context = { host: this.#runtime, log: this.#log };
     const options = this.#options;
     const observe = (id: bigint): void => this.#ids.observe(id);
-    const codec = createCodec();
+    const codec = hooks.codec ?? createCodec();
     const storage = await Persistence.open(context, codec, options, this.#stats, observe, false);
     this.#storage = storage;
     this.#control = new ReplicaControl(
