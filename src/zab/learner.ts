@@ -132,6 +132,8 @@ export class Learner {
         if (this.#move("choice", "syncing", nowMs)) this.#settleAt(this.#lastLogged);
         return;
       case "trunc":
+        // What is cut lies behind something that we have.
+        if (event.zxid < 0 || event.zxid > this.#lastLogged) return this.#leave("wrongPacket");
         if (!this.#move("choice", "truncating", nowMs)) return;
         this.#truncateTo = event.zxid;
         this.#deadlineMs = Infinity;
@@ -142,6 +144,7 @@ export class Learner {
         if (this.#move("truncating", "syncing", nowMs)) this.#settleAt(event.lastZxid);
         return;
       case "snap":
+        if (event.zxid < 0 || epochOf(event.zxid) > this.#epoch) return this.#leave("wrongPacket");
         if (!this.#move("choice", "receiving", nowMs)) return;
         this.#effects.push({ kind: "receiveSnapshot", zxid: event.zxid });
         return;
