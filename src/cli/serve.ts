@@ -60,7 +60,8 @@ export async function serve(runtime: Runtime, options: ServeOptions): Promise<vo
   cancelOpening();
   stopped.use(server);
   if (options.banner) process.stdout(bannerOf(runtime, configuration.server, server));
-  log.info("Serving clients", {
+  const isAlone = configuration.server.ensemble === undefined;
+  log.info(isAlone ? "Serving clients" : "Listening for clients; looking for the other servers", {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
     address: server.address.host,

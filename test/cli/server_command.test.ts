@@ -49,7 +49,7 @@ test("a zoo.cfg is followed, flags win over it, and its doubtful keys are logged
     const file = join(folder, "zoo.cfg");
     writeFileSync(
       file,
-      `dataDir=${folder}/d\nclientPort=1\ntickTime=1000\nsnapcount=9\ninitLimit=5\n`,
+      `dataDir=${folder}/d\nclientPort=1\ntickTime=1000\nsnapcount=9\nobserverMasterPort=5\n`,
     );
     const flags = [
       "--port",
@@ -75,7 +75,7 @@ test("a zoo.cfg is followed, flags win over it, and its doubtful keys are logged
     );
     assert.equal(await server.stop(), 0);
     assert.match(server.log(), /WARN +Unknown setting "snapcount" .* did you mean "snapCount"\?/);
-    assert.match(server.log(), /WARN +Setting "initLimit" .* has no effect/);
+    assert.match(server.log(), /WARN +Setting "observerMasterPort" .* has no effect/);
     assert.ok(!server.log().includes("  clients  "), "no banner");
   });
 });
