@@ -84,7 +84,7 @@ export class Leading implements LeaderWrites {
     this.#replica.flushDirty();
   }
 
-  revalidate(origin: RemoteOrigin, sessionId: bigint, timeoutMs: number): boolean {
+  revalidate(origin: RemoteOrigin, sessionId: bigint, timeoutMs: number): boolean | undefined {
     return this.#sessions.revalidate(origin, sessionId, timeoutMs);
   }
 

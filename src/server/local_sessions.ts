@@ -21,6 +21,9 @@ const HERE = "a connection that has ended";
 const LINK_GONE = "a link that has ended";
 
 export class LocalSessions extends SessionService {
+  /** Links that asked for a session whose close is on its way. */
+  readonly #asked = new Map<bigint, RemoteOrigin[]>();
+
   get count(): number {
     return this.replica.sessions.size;
   }
@@ -47,6 +50,9 @@ export class LocalSessions extends SessionService {
     const session = replica.sessions.get(id);
     // Before the password is looked at, as in Apache.
     this.evict(session, connection);
+    if (this.#isUndecided(session)) {
+      return connection.close("Session is about to end: not certain yet");
+    }
     const alive = session !== undefined && isPasswordOf(id, request.password) &&
       replica.sessions.changeTimeout(session, timeoutMs, replica.nowMs());
     if (!alive) return this.refuse(connection, request.hasReadOnly);
@@ -92,8 +98,12 @@ export class LocalSessions extends SessionService {
     return session.owner === origin ? Code.ok : Code.sessionMoved;
   }
 
-  revalidate(origin: RemoteOrigin, id: bigint, timeoutMs: number): boolean {
+  revalidate(origin: RemoteOrigin, id: bigint, timeoutMs: number): boolean | undefined {
     const replica = this.replica, session = replica.sessions.get(id);
+    if (this.#isUndecided(session)) {
+      this.#asked.set(id, [...this.#asked.get(id) ?? [], origin]);
+      return undefined;
+    }
     if (
       session === undefined || !replica.sessions.changeTimeout(session, timeoutMs, replica.nowMs())
     ) return false;
@@ -103,6 +113,22 @@ export class LocalSessions extends SessionService {
     session.owner = origin;
     replica.housekeeping.sessionsChanged();
     return true;
+  }
+
+  /**
+   * A leader that was deposed without knowing it closes sessions too, and those closes are never committed: nobody is told
+   * that a session is gone before it is. Apache's tells at once.
+   */
+  #isUndecided(session: Session | undefined): boolean {
+    return session?.closing === true && this.replica.mode === "leader";
+  }
+
+  override closed(id: bigint, asking: ClientConnection | undefined): void {
+    super.closed(id, asking);
+    const asked = this.#asked.get(id);
+    if (asked === undefined) return;
+    this.#asked.delete(id);
+    for (const origin of asked) origin.sessionClosed?.(id);
   }
 
   /** A learner heard from it. */

@@ -68,8 +68,11 @@ export interface LeaderWrites {
   submitRemote(origin: RemoteOrigin, request: RemoteRequest): void;
   /** After the requests of one chunk: `LeaderRole.flush`, and they go to the disk. */
   flush(): void;
-  /** REVALIDATE. True: the session lives, was touched, and belongs to this link from now on. */
-  revalidate(origin: RemoteOrigin, sessionId: bigint, timeoutMs: number): boolean;
+  /**
+   * REVALIDATE. True: the session lives, was touched, and belongs to this link from now on. Undefined: its close is on its way
+   * and may yet come to nothing; `RemoteOrigin.sessionClosed` follows when it has taken effect.
+   */
+  revalidate(origin: RemoteOrigin, sessionId: bigint, timeoutMs: number): boolean | undefined;
   /** A pair of a PING reply's. */
   touch(sessionId: bigint, timeoutMs: number): void;
   /** The link has ended: its sessions belong to whoever writes next. */
@@ -101,6 +104,8 @@ export interface SessionTouch {
 
 /** A learner's link as the leading replica knows it: the owner of sessions, the origin of requests. */
 export interface RemoteOrigin {
+  /** The session that it asked for is gone: REVALIDATE may be answered. */
+  sessionClosed?(sessionId: bigint): void;
   /**
    * A `sync` came from it. SYNC belongs between the COMMIT of this zxid and the next one (at once when that is sent): an Apache
    * learner whose session has a write behind the sync takes that write's COMMIT for another server's if it comes before SYNC,

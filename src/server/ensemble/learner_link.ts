@@ -36,6 +36,8 @@ export interface LearnerLinkHost {
 
 /** Apache gives those without a sid numbers below zero. */
 const NO_SID = -1 as Sid;
+/** Learners send it, and get it back. */
+const REVALIDATE_ZXID = -1;
 
 export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly id: LinkId;
@@ -204,7 +206,13 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     const r = this.#reader.reset(bytes, start, end);
     const sessionId = r.int64(), timeoutMs = r.int32();
     const isValid = writes.revalidate(this, sessionId, timeoutMs);
-    writeRevalidated(this.output.w, zxid, sessionId, isValid);
+    if (isValid !== undefined) writeRevalidated(this.output.w, zxid, sessionId, isValid);
+  }
+
+  sessionClosed(sessionId: bigint): void {
+    if (this.#isGone) return;
+    writeRevalidated(this.output.w, REVALIDATE_ZXID, sessionId, false);
+    this.output.flush();
   }
 
   #live(what: string): LeaderWrites {

@@ -274,6 +274,9 @@ export class Link implements LearnerRole, RemoteOrigin {
   syncReached(): void {
     this.toLearner({ sync: true });
   }
+  sessionClosed(revalidated: bigint): void {
+    this.toLearner({ revalidated, valid: false });
+  }
   toLearner(message: ToLearner): void {
     this.#down.push(message);
     this.#later(() => this.holdsTxns ? undefined : this.deliverTxns());
@@ -301,7 +304,7 @@ export class Link implements LearnerRole, RemoteOrigin {
       if ("request" in message) current.leader.submitRemote(this, message.request);
       else {
         const valid = current.leader.revalidate(this, message.revalidate, message.timeoutMs);
-        this.toLearner({ revalidated: message.revalidate, valid });
+        if (valid !== undefined) this.toLearner({ revalidated: message.revalidate, valid });
       }
     }
     current.leader.flush();

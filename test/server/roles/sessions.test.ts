@@ -223,3 +223,24 @@ test("new session ids go on above those that the stream brought", async () => {
     assert.ok((next.session?.sessionId ?? 0n) > living);
   });
 });
+
+test("nobody is told that a session is gone before its close is committed: it may come to nothing", async () => {
+  await each(async ({ leader, a, b, sleep }) => {
+    const first = await a.member.connect({ timeoutMs: 4000 });
+    const { sessionId = 0n, password = null, timeoutMs = 0 } = first.session ?? {};
+    first.cut();
+    leader.commitsAtOnce = false;
+    await sleep(3 * timeoutMs);
+    assert.equal(leader.member.replica.sessions.get(sessionId)?.closing, true);
+    const atLeader = await leader.member.open();
+    assert.equal(await atLeader.handshake({ sessionId, password }), undefined, "it must ask again");
+    const second = await b.member.open();
+    let told: unknown;
+    const answer = second.handshake({ sessionId, password }).then((response) => told = response);
+    await sleep(200);
+    assert.equal(told, undefined);
+    leader.commitsAtOnce = true;
+    leader.advance();
+    assert.equal((await answer as { timeoutMs: number }).timeoutMs, 0);
+  });
+});
