@@ -14,6 +14,8 @@ export class ModelDisk {
   log: Txn[] = [];
   acceptedEpoch = 0;
   currentEpoch = 0;
+  /** One write in so many is slow. */
+  slowIn = 20;
   /** Of a group of txns. */
   onDurable: (through: Zxid) => void = () => {};
   readonly #agenda: Agenda;
@@ -129,8 +131,11 @@ export class ModelDisk {
   /** Mostly fast, now and then slow. */
   #later(work: () => void): void {
     const prng = this.#prng, life = this.#life;
-    this.#agenda.after(prng.chance(1, 20) ? 20 + prng.below(200) : 1 + prng.below(5), () => {
-      if (this.#life === life) work();
-    });
+    this.#agenda.after(
+      prng.chance(1, this.slowIn) ? 20 + prng.below(200) : 1 + prng.below(5),
+      () => {
+        if (this.#life === life) work();
+      },
+    );
   }
 }

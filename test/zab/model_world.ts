@@ -41,7 +41,7 @@ export class World {
   readonly checker = new ModelChecker();
   /** How often what happened. */
   readonly counts = new Map<string, number>();
-  isCalm = false;
+  #isCalm = false;
   /** Each seed has weather of its own: something bad so often, and one election in so many as no election would decide. */
   readonly #harmMs: number;
   readonly #wrongIn: number;
@@ -54,11 +54,13 @@ export class World {
     this.#harmMs = [80, 200, 500, 1500][this.prng.below(4)] as number;
     this.#wrongIn = [2, 10, 1000][this.prng.below(3)] as number;
     this.#isHereOf5 = 3 + this.prng.below(3);
+    const slowIn = [3, 10, 50][this.prng.below(3)] as number;
     const sids = Array.from({ length: voters + observers }, (_, i) => i + 1 as Sid);
     this.quorum = new MajorityQuorum(sids.slice(0, voters));
     this.servers = sids.map((sid, i) =>
       new ModelServer(sid, i >= voters, new ModelDisk(this.agenda, this.prng))
     );
+    for (const { disk } of this.servers) disk.slowIn = slowIn;
   }
 
   nextId(): number {
@@ -73,11 +75,17 @@ export class World {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
-  /** Elections, writes and faults go on until `isCalm`; then elections and writes alone. */
+  /** Elections, writes and faults go on until `calm`; then elections and writes alone. */
   begin(): void {
     this.#every(40, () => this.#elect());
     this.#every(15, () => this.#write());
     this.#every(this.#harmMs, () => this.#harm());
+  }
+
+  /** No more faults. */
+  calm(): void {
+    this.#isCalm = true;
+    for (const { disk } of this.servers) disk.slowIn = 1000;
   }
 
   leave(server: ModelServer, reason: string): void {
@@ -111,13 +119,17 @@ export class World {
     const looking = this.servers.filter(({ isLooking }) => isLooking);
     if (looking.length === 0) return;
     const standing = this.#pick(this.leaders);
-    if (standing !== undefined && (this.isCalm || !this.prng.chance(1, this.#wrongIn))) {
+    if (standing !== undefined && (this.#isCalm || !this.prng.chance(1, this.#wrongIn))) {
       for (const server of looking) if (this.#isHere()) this.#follow(server, standing);
       return;
     }
+    const claiming = this.#pick(this.servers.filter(({ role }) => role instanceof ModelLeader));
+    if (claiming !== undefined && !this.#isCalm && this.prng.chance(1, this.#wrongIn)) {
+      return this.#follow(this.#pick(looking) as ModelServer, claiming);
+    }
     const taking = looking.filter(() => this.#isHere());
     const voters = taking.filter(({ isObserver }) => !isObserver);
-    const isHonest = this.isCalm || !this.prng.chance(1, this.#wrongIn);
+    const isHonest = this.#isCalm || !this.prng.chance(1, this.#wrongIn);
     if (isHonest && !this.quorum.has(new Set(voters.map(({ sid }) => sid)))) return;
     const best = isHonest
       ? voters.reduce((a, b) => beats(b.vote, a.vote) ? b : a)
@@ -131,7 +143,7 @@ export class World {
 
   /** One of several is out of touch. */
   #isHere(): boolean {
-    return this.isCalm || this.prng.chance(this.#isHereOf5, 5);
+    return this.#isCalm || this.prng.chance(this.#isHereOf5, 5);
   }
 
   #follow(server: ModelServer, leader: ModelServer): void {
@@ -150,16 +162,23 @@ export class World {
   }
 
   #harm(): void {
-    if (this.isCalm) return;
+    if (this.#isCalm) return;
     const server = this.#pick(this.servers);
     if (server === undefined) return;
-    const { role } = server, kind = this.prng.below(5);
-    if (kind < 2 && role instanceof ModelLearner) role.cut();
-    else if (kind === 2 && role instanceof ModelLearner) role.clog(100 + this.prng.below(900));
-    else if (kind > 2 && server.isUp) this.#crash(server);
+    const { role } = server, kind = this.prng.below(7);
+    if (kind < 3 && role instanceof ModelLearner) role.cut();
+    else if (kind === 3 && role instanceof ModelLearner) role.clog(100 + this.prng.below(900));
+    else if (kind === 4 || kind === 5) this.#crash(server);
+    else if (kind === 6) this.#failPower();
+  }
+
+  #failPower(): void {
+    this.count("power");
+    for (const server of this.servers) if (this.prng.chance(3, 4)) this.#crash(server);
   }
 
   #crash(server: ModelServer): void {
+    if (!server.isUp) return;
     this.count("crash");
     this.#endRole(server);
     server.isUp = server.isLooking = false;
