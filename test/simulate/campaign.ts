@@ -1,0 +1,97 @@
+/** Many seeds, one after the other: what they found, how fast, under which faults. A violation is shrunk and told. */
+import { drawPlan, type Plan } from "./plan.ts";
+import { runPlan, type RunResult } from "./run.ts";
+
+/**
+ * A server that lost its power in the middle of a group that reached the disk out of order does not start on a log of format 2,
+ * as Apache's does not (DESIGN decision 4): that is known, and would hide what is not.
+ */
+export function planOf(seed: string): Plan {
+  const plan = drawPlan(seed);
+  return { ...plan, servers: { ...plan.servers, fileFormat: 3 } };
+}
+
+export interface Tally {
+  seeds: number;
+  virtualMs: number;
+  txns: number;
+  calls: number;
+  undecided: number;
+  readonly faults: Map<string, number>;
+  readonly failed: string[];
+}
+
+export function newTally(): Tally {
+  return { seeds: 0, virtualMs: 0, txns: 0, calls: 0, undecided: 0, faults: new Map(), failed: [] };
+}
+
+export function count(tally: Tally, result: RunResult): void {
+  tally.seeds++;
+  tally.virtualMs += result.virtualMs;
+  tally.txns += result.counts.txns;
+  tally.calls += result.counts.calls;
+  tally.undecided += result.counts.undecided;
+  for (const [name, times] of result.faults) {
+    tally.faults.set(name, (tally.faults.get(name) ?? 0) + times);
+  }
+  if (result.violations.length > 0) tally.failed.push(result.plan.seed);
+}
+
+/** A run that breaks down is as bad as one that violates a rule. */
+export async function runSeed(plan: Plan, keepLines = false): Promise<RunResult | Error> {
+  try {
+    return await runPlan(plan, { keepLines });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** What is wrong, by the name of the rule; undefined: nothing. */
+export function ruleBroken(result: RunResult | Error): string | undefined {
+  if (result instanceof Error) return `error ${result.message.slice(0, 60)}`;
+  return result.violations[0]?.checker;
+}
+
+/** Smaller plans that still break the same rule: fewer faults, then fewer clients, then fewer errands; greedy. */
+export async function shrink(plan: Plan, runsMax: number): Promise<Plan> {
+  const rule = ruleBroken(await runSeed(plan));
+  let best = plan, runs = 0;
+  const attempt = async (smaller: Plan): Promise<boolean> => {
+    if (runs++ >= runsMax || ruleBroken(await runSeed(smaller)) !== rule) return false;
+    best = smaller;
+    return true;
+  };
+  for (let size = Math.ceil(best.faults.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < best.faults.length;) {
+      const faults = [...best.faults.slice(0, at), ...best.faults.slice(at + size)];
+      if (!await attempt({ ...best, faults })) at += size;
+    }
+  }
+  for (let at = 0; at < best.clients.length && best.clients.length > 1;) {
+    const clients = best.clients.filter((_, index) => index !== at);
+    if (!await attempt({ ...best, clients })) at++;
+  }
+  for (let again = true; again;) {
+    const clients = best.clients.map((one) => ({ ...one, errands: Math.floor(one.errands / 2) }));
+    again = clients.some(({ errands }) => errands > 0) && await attempt({ ...best, clients });
+  }
+  return best;
+}
+
+/** What a reader needs to understand one run: the plan, what was violated, what servers said, every txn. */
+export async function traceOf(plan: Plan): Promise<string> {
+  const result = await runSeed(plan, true);
+  const text = (value: unknown): string =>
+    JSON.stringify(value, (_key, one: unknown) => typeof one === "bigint" ? one.toString() : one);
+  if (result instanceof Error) return `plan ${text(plan)}\n${result.stack ?? result.message}\n`;
+  return [
+    `seed ${plan.seed}`,
+    `plan ${text(plan)}`,
+    ...result.violations.map((one) => `violation ${text(one)}`),
+    ...result.lines.map(({ atUs, sid, level, message, facts }) =>
+      `${(atUs / 1000).toFixed(3).padStart(10)} server ${sid} ${level} ${message} ${text(facts)}`
+    ),
+    ...result.txns.map((txn) => `txn ${text(txn)}`),
+    "",
+  ].join("\n");
+}
