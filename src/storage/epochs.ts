@@ -137,6 +137,11 @@ export class Epochs {
     });
   }
 
+  /** Nothing is on its way to the disk: a role that begins now sees what the one before it promised. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#writing.then(work);
     this.#writing = turn.catch(() => {}); // whoever asked is told

@@ -132,6 +132,15 @@ test("what is stored already takes no disk, and two at a time follow each other"
   assert.equal(await it.text("acceptedEpoch"), "5");
 });
 
+test("a store that nobody waits for any more still counts for whoever asks when all is settled", async () => {
+  const it = await place();
+  const epochs = await it.load(ZXID_NONE);
+  void epochs.storeAccepted(5);
+  assert.equal(epochs.accepted, 0);
+  await it.sim.runUntil(epochs.settled());
+  assert.deepEqual([epochs.accepted, await it.text("acceptedEpoch")], [5, "5"]);
+});
+
 test("an epoch never falls, is accepted before it is taken over, and has a bound", async () => {
   const it = await place({ acceptedEpoch: "6", currentEpoch: "4" });
   const epochs = await it.load(zxidOf(4, 1));

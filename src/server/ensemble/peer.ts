@@ -216,6 +216,7 @@ class Peer implements RunningServer {
       if (this.#isDead) return;
       this.#log.info("Leaving the role", { role: elected.role, reason });
       await settle(this.#storage, this.#history, this.#log);
+      await this.#epochs.settled();
       this.#setConfigNode();
       if (this.#own.role === "observer") await this.#pause(this.#ensemble.observerElectionDelayMs);
     }
