@@ -1,4 +1,4 @@
-// `npm run simulate -- ARGS`: the campaign in the simulator, on the Bun of the gate: it is the fastest of the three.
+// `npm run simulate -- ARGS` and `npm run simulate:planted`: in the simulator, on the Bun of the gate, which is the fastest.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensurePackages, ensureRuntimes } from "./lib/install.mjs";
@@ -6,6 +6,11 @@ import { root } from "./lib/root.mjs";
 
 ensurePackages({ dev: true });
 const { bun } = ensureRuntimes();
-const script = join(root, "test/simulate/main.ts");
-process.exitCode =
-  spawnSync(bun, ["run", script, ...process.argv.slice(2)], { stdio: "inherit" }).status ?? 1;
+const args = process.argv.slice(2);
+const isPlanted = args[0] === "planted";
+const script = join(
+  root,
+  isPlanted ? "test/simulate/planted/main.ts" : "test/simulate/main.ts",
+);
+const command = ["run", script, ...args.slice(isPlanted ? 1 : 0)];
+process.exitCode = spawnSync(bun, command, { stdio: "inherit" }).status ?? 1;
