@@ -151,8 +151,10 @@ test("who may write for a session: its owner; first who asks when the role is ne
     assert.equal(last()[0], Op.closeSession);
     write(a);
     assert.deepEqual(last(), [Op.error, Code.sessionExpired]);
-    assert.equal(leader.member.replica.leader.revalidate(a, id, 5000), false);
+    const { leader: writes } = leader.member.replica;
+    assert.equal(writes.revalidate(a, id, 5000), undefined, "not before the close is committed");
     await there.gone;
+    assert.equal(writes.revalidate(a, id, 5000), false);
   });
 });
 
