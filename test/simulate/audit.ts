@@ -15,6 +15,7 @@ import { connectFrame, NO_PASSWORD, readConnectAnswer } from "./wire.ts";
 const RETRY_MS = 20;
 const CONNECT_MS = 500;
 const TIMEOUT_MS = 3000;
+const PING_MS = 500;
 
 export class Auditor {
   readonly server: ServerAddress;
@@ -39,10 +40,15 @@ export class Auditor {
     return this.#hasWritten;
   }
 
-  /** Tries until a write is answered. */
   start(): void {
+    this.#connect();
+    this.#beat();
+  }
+
+  /** Tries until a write is answered. */
+  #connect(): void {
     const { host, port, sid } = this.server;
-    const again = (): void => void this.#sim.after(RETRY_MS * 1000, "audit", () => this.start());
+    const again = (): void => void this.#sim.after(RETRY_MS * 1000, "audit", () => this.#connect());
     this.#runtime.net.connect({ host, port, timeoutMs: CONNECT_MS }).then((net) => {
       let line: Line | undefined;
       const socket = new Socket(net, {
@@ -99,8 +105,9 @@ export class Auditor {
   }
 
   /** So that its session does not expire. */
-  ping(): void {
+  #beat(): void {
     if (this.#hasWritten) this.#line?.send(-2, { op: "ping" });
+    this.#sim.after(PING_MS * 1000, "audit ping", () => this.#beat());
   }
 
   #send(request: Request): void {

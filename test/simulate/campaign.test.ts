@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot } from "../support/root.ts";
-import { planOf, ruleBroken, runSeed } from "./campaign.ts";
+import { ruleBroken, runSeed } from "./campaign.ts";
+import { drawPlan } from "./plan.ts";
 
 const FRESH = 100;
 const RUNTIMES = ["node", "deno", "bun"];
@@ -27,7 +28,7 @@ function sourceHash(): number {
 }
 
 async function check(seed: string): Promise<void> {
-  const result = await runSeed(planOf(seed));
+  const result = await runSeed(drawPlan(seed));
   const rule = ruleBroken(result);
   if (rule === undefined) return;
   const words = result instanceof Error ? result.stack : result.violations[0]?.message;

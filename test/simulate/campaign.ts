@@ -1,15 +1,6 @@
 /** Many seeds, one after the other: what they found, how fast, under which faults. A violation is shrunk and told. */
-import { drawPlan, type Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { runPlan, type RunResult } from "./run.ts";
-
-/**
- * A server that lost its power in the middle of a group that reached the disk out of order does not start on a log of format 2,
- * as Apache's does not (DESIGN decision 4): that is known, and would hide what is not.
- */
-export function planOf(seed: string): Plan {
-  const plan = drawPlan(seed);
-  return { ...plan, servers: { ...plan.servers, fileFormat: 3 } };
-}
 
 export interface Tally {
   seeds: number;

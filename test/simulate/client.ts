@@ -127,11 +127,16 @@ export class Client {
     const { host, port } = server;
     this.#runtime.net.connect({ host, port, timeoutMs: CONNECT_MS }).then((net) => {
       let line: Line | undefined;
+      const lastZxidSeen = this.#lastZxid;
       const socket = new Socket(net, {
         onFrame: (bytes, start, end) => {
           if (line !== undefined) return line.take(bytes, start, end);
           if (attempt !== this.#attempt) return socket.close();
-          line = this.#answered(server, socket, readConnectAnswer(bytes.subarray(start, end)));
+          line = this.#answered(
+            { server, lastZxidSeen },
+            socket,
+            readConnectAnswer(bytes.subarray(start, end)),
+          );
         },
         onGone: () => {
           if (line === undefined) return retry();
@@ -141,7 +146,7 @@ export class Client {
       });
       if (attempt !== this.#attempt) return socket.close();
       socket.send(connectFrame({
-        lastZxidSeen: this.#lastZxid,
+        lastZxidSeen,
         timeoutMs: this.#session?.timeoutMs ?? this.plan.timeoutMs,
         sessionId: this.#session?.id ?? 0n,
         password: this.#password,
@@ -152,7 +157,11 @@ export class Client {
     }, retry);
   }
 
-  #answered(server: ServerAddress, socket: Socket, answer: ConnectAnswer): Line | undefined {
+  #answered(
+    asked: { readonly server: ServerAddress; readonly lastZxidSeen: number },
+    socket: Socket,
+    answer: ConnectAnswer,
+  ): Line | undefined {
     const recorder = this.#recorder;
     if (answer.timeoutMs <= 0) {
       this.#expired();
@@ -168,10 +177,10 @@ export class Client {
     }
     const old = this.#line;
     const link = newLink(session, {
-      sid: server.sid,
+      sid: asked.server.sid,
       openSeq: recorder.next(),
       openUs: recorder.nowUs,
-      lastZxidSeen: this.#lastZxid,
+      lastZxidSeen: asked.lastZxidSeen,
     });
     const line: Line = new Line(link, socket, recorder, {
       onReply: (call) => this.#replied(line, call),

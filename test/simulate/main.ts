@@ -8,13 +8,13 @@ import { parseArgs } from "node:util";
 import {
   count,
   newTally,
-  planOf,
   ruleBroken,
   runSeed,
   shrink,
   type Tally,
   traceOf,
 } from "./campaign.ts";
+import { drawPlan } from "./plan.ts";
 
 const USAGE = `npm run simulate -- [--seeds 1000] [--minutes 60] [--seed S] [--jobs 1]
 
@@ -63,7 +63,7 @@ async function runHere(): Promise<number> {
   let toldMs = beganMs;
   console.log(`seeds ${first} to ${first + BigInt(seeds - 1)}`);
   for (let index = 0n; index < BigInt(seeds) && Date.now() < untilMs; index++) {
-    const plan = planOf(String(first + index));
+    const plan = drawPlan(String(first + index));
     const result = await runSeed(plan);
     if (result instanceof Error) {
       tally.seeds++;
@@ -95,7 +95,7 @@ function summary(tally: Tally, beganMs: number, began: NodeJS.CpuUsage): string 
 
 async function tell(seed: string, rule: string): Promise<void> {
   console.log(`VIOLATION seed ${seed}: ${rule}`);
-  const small = await shrink(planOf(seed), SHRINK_RUNS_MAX);
+  const small = await shrink(drawPlan(seed), SHRINK_RUNS_MAX);
   const folder = join(tmpdir(), "menagerie-simulate");
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `seed-${seed}.txt`);

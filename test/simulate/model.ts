@@ -195,7 +195,8 @@ export class Model {
 
   #closeSession(txn: Txn, paths: readonly string[]): string | undefined {
     const { sessionId, zxid } = txn;
-    if (!this.sessions.delete(sessionId)) return "closeSession of a session that is not there";
+    // Its client and the leader's clock may both close it.
+    if (!this.sessions.delete(sessionId) && paths.length === 0) return undefined;
     const owned = [...this.nodes].filter(([, { owner }]) => owner === sessionId)
       .map(([path]) => path);
     for (const path of owned) this.#delete(zxid, path, true);

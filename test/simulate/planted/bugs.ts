@@ -93,8 +93,9 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: "ephemerals outlive their session",
     file: "src/txn/apply.ts",
-    find: "    for (const path of tree.ephemeralsOf(this.clientId)) {",
-    put: "    for (const path of tree.ephemeralsOf(this.clientId).slice(0, 0)) {",
+    find:
+      "    for (const span of listed) this.#delete(r.bytes, span.start, span.end);\n    // Apache adds what it knows beyond the list; a bare closeSession names none at all.\n    for (const path of tree.ephemeralsOf(this.clientId)) {",
+    put: "    for (const path of listed.slice(0, 0) as unknown as string[]) {",
   },
   {
     name: "clients are told that a session is gone before it is",
