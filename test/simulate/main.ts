@@ -5,15 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import {
-  count,
-  newTally,
-  ruleBroken,
-  runSeed,
-  shrink,
-  type Tally,
-  traceOf,
-} from "./campaign.ts";
+import { count, newTally, ruleBroken, runSeed, shrink, type Tally, traceOf } from "./campaign.ts";
 import { drawPlan } from "./plan.ts";
 
 const USAGE = `npm run simulate -- [--seeds 1000] [--minutes 60] [--seed S] [--jobs 1]
