@@ -1,7 +1,8 @@
 /**
  * New session ids (client-protocol §2.3): server id in the top byte, then 40 bits of a clock at start, then a count.
  * Seeded from the wall clock and raised above every id known with the same top byte, so that a restart never issues
- * a living one again, not even when the clock went back (DESIGN decision 1).
+ * a living one again, not even when the clock went back (DESIGN decision 1). Nor one of a session that has ended: a client
+ * that does not know yet would find somebody else's session in place of its own.
  */
 import { invariant } from "../base/invariant.ts";
 
@@ -9,6 +10,8 @@ import { invariant } from "../base/invariant.ts";
 const CONTAINER_MARKER = 0x8000_0000_0000_0000n;
 const LOW_BITS = 56;
 const LOW_MAX = (1n << 56n) - 1n;
+/** Sessions that one process began count up from its start: those behind a known one may have ended. */
+const COUNT_MASK = 0xffffn;
 
 export class SessionIds {
   readonly #top: bigint; // unsigned, in place
@@ -32,7 +35,7 @@ export class SessionIds {
     const unsigned = BigInt.asUintN(64, id);
     if (unsigned >> BigInt(LOW_BITS) !== this.#top >> BigInt(LOW_BITS)) return;
     const low = unsigned & LOW_MAX;
-    if (low >= this.#nextLow) this.#nextLow = following(low);
+    if (low >= this.#nextLow) this.#nextLow = following(low | COUNT_MASK);
   }
 
   /** @returns a signed i64: negative for server ids above 127 */

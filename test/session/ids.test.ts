@@ -33,8 +33,11 @@ test("ids go above a known one of the same server, though the clock went back", 
   const before = new SessionIds(200, WALL);
   const known = [before.next(), before.next(), before.next()];
   const after = new SessionIds(200, WALL - 86_400_000);
-  for (const id of known) after.observe(id);
-  assert.equal(after.next(), (known[2] as bigint) + 1n);
+  // The others have ended and are forgotten; their clients may still come back for them.
+  after.observe(known[0] as bigint);
+  const next = after.next();
+  assert.ok(next > (known[2] as bigint), "an id is issued again");
+  assert.equal(next & 0xffffn, 0n);
 });
 
 test("known ids of other servers and older ones change nothing", () => {

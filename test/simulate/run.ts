@@ -12,7 +12,7 @@ import { checkWatches } from "./checkers/watches.ts";
 import { Client, type ServerAddress } from "./client.ts";
 import { CLIENT_PORT, Cluster, type LogLine } from "./cluster.ts";
 import type { FaultName } from "./faults.ts";
-import type { Violation } from "./history.ts";
+import type { Link, Violation } from "./history.ts";
 import { Injector } from "./inject.ts";
 import { type Plan, prngOf } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
@@ -259,12 +259,17 @@ class Run {
 
   /** Sessions without a client, long after their timeout. */
   #abandoned(living: ReadonlyMap<bigint, number>): Violation[] {
-    return this.#recorder.sessions.flatMap(({ id, name, abandonedUs }) =>
-      abandonedUs !== undefined && living.has(id)
+    return this.#recorder.sessions.flatMap(({ id, name, abandonedUs, links }) =>
+      abandonedUs !== undefined && living.has(id) && !isOnItsWay(links)
         ? [{ checker: "sessions", message: `${name} was abandoned and is not expired` }]
         : []
     );
   }
+}
+
+/** What was sent before and not answered may arrive long after, and is a sign of life then. */
+function isOnItsWay(links: readonly Link[]): boolean {
+  return links.some(({ calls }) => calls.at(-1)?.reply === undefined && calls.length > 0);
 }
 
 function livenessMs({ servers }: Plan): number {

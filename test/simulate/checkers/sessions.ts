@@ -31,7 +31,12 @@ export function checkSessions(
   const wrong = ({ name }: Session, message: string, atUs: number): void => {
     violations.push({ checker: "sessions", message: `${name} ${message}`, atUs });
   };
+  const ids = new Set<bigint>();
   for (const session of history.sessions) {
+    if (ids.has(session.id)) {
+      wrong(session, "has the id of an earlier session", session.links[0]?.openUs ?? 0);
+    }
+    ids.add(session.id);
     const end = closed.get(session.id);
     const { expiredUs } = session;
     if (expiredUs !== undefined && (end === undefined || end.atUs > expiredUs)) {

@@ -21,6 +21,7 @@ import { asText, type Change, type Txn } from "../txn_log.ts";
 import { DigestCheck } from "./digests.ts";
 
 const NAME = "tree";
+const TWO_32 = 0x1_0000_0000;
 
 export interface TreeCheck {
   readonly violations: Violation[];
@@ -96,8 +97,7 @@ class TreeChecker {
     const refusal = refusalOf(change);
     if (refusal !== undefined) return this.#refused(txn, call, refusal);
     if (!this.#model.sessions.has(sessionId)) this.#wrong(txn, "its session is not there", call);
-    const { supersededSeq } = call.connection;
-    if (supersededSeq !== undefined && call.seq > supersededSeq) {
+    if (hasMoved(call, zxid)) {
       this.#wrong(txn, "it came by a connection that its session had left", call);
     }
     const wanted = this.#model.expect(request, sessionId, zxid, timeMs);
@@ -183,6 +183,23 @@ class TreeChecker {
     const message = `txn ${hex(txn.zxid)} ${txn.change.kind} of ${of}: ${problem}`;
     this.#violations.push({ checker: NAME, message, ...atUs === undefined ? {} : { atUs } });
   }
+}
+
+/**
+ * The session had another connection by then, at a server of the same epoch: what a deposed leader grants binds nobody, and a
+ * new leader hears only of connections that come to it.
+ */
+function hasMoved({ connection, seq }: Call, zxid: number): boolean {
+  const { supersededSeq, session: { links } } = connection;
+  if (supersededSeq === undefined || seq < supersededSeq) return false;
+  return links.some((link) =>
+    link.openSeq > connection.openSeq && link.openSeq < seq &&
+    link.calls.some(({ reply }) => reply !== undefined && epochOf(reply.zxid) === epochOf(zxid))
+  );
+}
+
+function epochOf(zxid: number): number {
+  return Math.floor(zxid / TWO_32);
 }
 
 function keyOf(sessionId: bigint, cxid: number): string {
