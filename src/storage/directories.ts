@@ -44,6 +44,9 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
     for (const dir of areSeparate ? [dataDir, dataLogDir] : [dataDir]) {
       locks.push(await withWords(dir, () => fs.lock(dir)));
     }
+    for (const folder of areSeparate ? [snapshots, logs] : [snapshots]) {
+      await withWords(folder, () => settleNames(fs, folder));
+    }
     if (areSeparate) await checkSeparation(fs, snapshots, logs);
   } catch (error) {
     await release();
@@ -53,17 +56,24 @@ export async function openDirectories(fs: Fs, options: DirectoryOptions): Promis
   return { dataDir, dataLogDir, snapshots, logs, areSeparate, use, release };
 }
 
-/** With the names on the disk: of every level that was missing. */
 async function makeFolder(fs: Fs, folder: string): Promise<void> {
-  const parents: string[] = [];
-  for (let at = folder; await fs.stat(at) === undefined;) {
+  if (await fs.stat(folder) === undefined) await fs.mkdir(folder);
+}
+
+/**
+ * A process that was killed may have left names that are not on the disk, of files or of the folders themselves. All that
+ * is read from here on rests on them, so they get there first. A parent that we may not open was made by somebody else.
+ */
+async function settleNames(fs: Fs, folder: string): Promise<void> {
+  for (let at = folder;;) {
+    await fs.syncDir(at).catch((error: unknown) => {
+      const isOthers = at !== folder && error instanceof RuntimeError && error.code === "ACCESS";
+      if (!isOthers) throw error;
+    });
     const parent = fs.join(at, "..");
-    if (parent === at) break;
-    parents.push(parent);
+    if (parent === at) return;
     at = parent;
   }
-  await fs.mkdir(folder);
-  for (const parent of parents) await fs.syncDir(parent);
 }
 
 async function requireFolder(fs: Fs, folder: string): Promise<void> {
