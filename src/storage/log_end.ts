@@ -5,6 +5,10 @@ import type { StorageContext } from "./host.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import type { StoredName } from "./names.ts";
 
+/** One group is under way at a time: of entries up to GROUP_BYTES_SOFT, or one that is larger. */
+const RENEW_BYTES = 16 * 1024 * 1024;
+const RENEW_PIECE_BYTES = 1024 * 1024;
+
 export interface TailCut {
   readonly file: string;
   readonly byte: number;
@@ -50,9 +54,7 @@ export async function cutTail(
     return undefined;
   }
   if (!last.isTorn) {
-    // A process that was killed may leave a group that was read here and never became durable: what is logged next, and
-    // what a server of an ensemble says it has, rests on it.
-    await syncFile(context, path);
+    await renewTail(context, path, last.endsAt);
     return undefined;
   }
   context.log.warn(
@@ -69,9 +71,25 @@ export async function cutTail(
   return { file: last.name, byte: last.endsAt, afterZxid };
 }
 
-async function syncFile({ host: { fs } }: StorageContext, path: string): Promise<void> {
+/**
+ * A process that was killed, or whose disk failed it, may leave a group that was read here and never became durable: what
+ * is logged next, and what a server of an ensemble says it has, rests on it. To sync is not enough: pages that a sync could
+ * not write count as written from then on (Linux), while reads still find them. So they are written once more.
+ */
+async function renewTail(
+  { host: { fs } }: StorageContext,
+  path: string,
+  end: number,
+): Promise<void> {
   const file = await fs.open(path, "write");
   try {
+    const piece = new Uint8Array(Math.min(end, RENEW_PIECE_BYTES));
+    for (let at = Math.max(0, end - RENEW_BYTES); at < end;) {
+      const count = await file.read(piece.subarray(0, Math.min(piece.length, end - at)), at);
+      if (count === 0) break;
+      await file.write(piece.subarray(0, count), at);
+      at += count;
+    }
     await file.syncData();
   } finally {
     await file.close();

@@ -60,15 +60,17 @@ export class Cluster {
   /** Starts that a server refused: its disk would not let it. */
   refusedStarts = 0;
   readonly #keepLines: boolean;
+  readonly #voters: number;
 
   constructor(sim: Sim, plan: Plan, listener: TapListener, keepLines: boolean) {
     this.sim = sim;
     this.#keepLines = keepLines;
-    const { count } = plan.servers;
+    const { count, observers } = plan.servers;
     const standalone = count === 1;
+    this.#voters = count - observers;
     const members = Array.from({ length: count }, (_, index) => ({
       sid: index + 1 as Sid,
-      role: "participant" as const,
+      role: index < this.#voters ? "participant" as const : "observer" as const,
       addresses: [{
         host: `server${index + 1}`,
         quorumPort: QUORUM_PORT,
@@ -96,8 +98,13 @@ export class Cluster {
     return this.servers[sid - 1] as ClusterServer;
   }
 
+  /** Those whose disks decide. */
+  get voters(): readonly ClusterServer[] {
+    return this.servers.slice(0, this.#voters);
+  }
+
   get majority(): number {
-    return (this.servers.length >> 1) + 1;
+    return (this.#voters >> 1) + 1;
   }
 
   startAll(): void {

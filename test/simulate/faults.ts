@@ -88,7 +88,14 @@ const WAYS: readonly Way[] = ["both", "both", "from", "to"];
 const FATES: readonly CrashFate[] = ["any", "any", "keep", "lose", "tear"];
 const DOWN_MS: readonly number[] = [1, 50, 300, 1000, 3000];
 const FOR_MS: readonly number[] = [20, 100, 300, 800, 2000, 4000];
-const FILE_OPERATIONS: readonly FileOperation[] = ["write", "open", "rename", "syncDir"];
+const FILE_OPERATIONS: readonly FileOperation[] = [
+  "write",
+  "syncData",
+  "sync",
+  "open",
+  "rename",
+  "syncDir",
+];
 const KINDS: readonly FaultName[] = [
   "crash",
   "kill",

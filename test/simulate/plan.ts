@@ -40,7 +40,10 @@ export interface ClientPlan {
 }
 
 export interface ServerPlan {
+  /** Voters and observers. */
   readonly count: number;
+  /** The last so many. */
+  readonly observers: number;
   readonly tickMs: number;
   readonly initLimitTicks: number;
   readonly syncLimitTicks: number;
@@ -160,8 +163,10 @@ function tears(fault: Fault): boolean {
 }
 
 function drawServers(random: Prng): ServerPlan {
+  const observers = random.chance(1, 6) ? 1 : 0;
   return {
-    count: random.chance(1, 8) ? 5 : 3,
+    count: (random.chance(1, 8) ? 5 : 3) + observers,
+    observers,
     tickMs: pick(random, [100, 200, 300]),
     initLimitTicks: pick(random, [5, 10]),
     syncLimitTicks: pick(random, [2, 3, 5]),

@@ -75,7 +75,7 @@ export class Witness implements TapListener {
 
   #lastDecided(): number {
     let last = 0;
-    for (const { tap } of this.#cluster?.servers ?? []) {
+    for (const { tap } of this.#cluster?.voters ?? []) {
       for (const zxid of tap.live.keys()) {
         if (zxid > last && this.#carriers(zxid) >= this.#majority) last = zxid;
       }
@@ -94,7 +94,7 @@ export class Witness implements TapListener {
 
   /** Called every few milliseconds: one leader per epoch. */
   look(): void {
-    for (const { sid, mode } of this.#cluster?.servers ?? []) {
+    for (const { sid, mode } of this.#cluster?.voters ?? []) {
       if (mode !== "leader") continue;
       const current = this.#epochs.get(sid)?.current ?? 0;
       const other = this.leaders.get(current) ?? sid;
@@ -110,7 +110,7 @@ export class Witness implements TapListener {
 
   #holders(zxid: number): number {
     let count = 0;
-    for (const { tap } of this.#cluster?.servers ?? []) {
+    for (const { tap } of this.#cluster?.voters ?? []) {
       if (tap.holds(zxid) || (tap.covers(zxid) && !this.#isDead(zxid))) count++;
     }
     return count;
@@ -119,7 +119,7 @@ export class Witness implements TapListener {
   /** Durable or not. */
   #carriers(zxid: number): number {
     let count = 0;
-    for (const { tap } of this.#cluster?.servers ?? []) {
+    for (const { tap } of this.#cluster?.voters ?? []) {
       if (tap.live.has(zxid) || (tap.covers(zxid) && !this.#isDead(zxid))) count++;
     }
     return count;
@@ -139,8 +139,8 @@ export class Witness implements TapListener {
     this.#recorder.violation(
       "durable",
       `server ${sid} shows ${hex(zxid)} in ${how}, ${holders} of ${
-        this.#cluster?.servers.length ?? 0
-      } servers have it on their disks`,
+        this.#cluster?.voters.length ?? 0
+      } voters have it on their disks`,
     );
   }
 }

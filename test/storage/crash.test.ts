@@ -204,6 +204,31 @@ test("a killed process loses nothing that it acknowledged", async () => {
   }
 });
 
+test("what is read back after a failed sync is on the disk before anything rests on it", async () => {
+  let readMore = 0;
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = createSim({ seed });
+    const machine = sim.machine("a");
+    const author = new Author();
+    const server = await sim.runUntil(MiniServer.start(machine.runtime, author));
+    const changes = new Changes(seed);
+    machine.files.failNext("syncData", "IO", { skip: 3 });
+    for (let n = 0; n < 40; n++) {
+      server.submit(changes.next(300));
+      if (n % 4 === 0) await sim.run(sim.nowMs + 1);
+    }
+    await sim.run(sim.nowMs + 200);
+    if (server.failure === undefined) continue;
+    machine.kill();
+    const again = await sim.runUntil(MiniServer.start(machine.start(), author));
+    const read = again.storage.database.lastZxid;
+    if (read > server.acked) readMore++;
+    machine.crash("lose");
+    (await sim.runUntil(MiniServer.start(machine.start(), author))).check(read, author);
+  }
+  assert.ok(readMore > 5, `${readMore} times a group was read that had not been acknowledged`);
+});
+
 test("forceSync=no acknowledges after the write: a kill loses nothing, a loss of power may", async () => {
   const sim = createSim({ seed: 9 });
   const machine = sim.machine("a");

@@ -81,7 +81,9 @@ test("the parts of a multi happen together, or a failed one shows what it found"
   const check = { op: "check", path: "/r", version: 2 } as const;
   hand.done(a, { op: "multi", parts: [set("/r", "3"), check] }, zxid(1, 3), 0, failed);
   findsNothing(checkLinear(hand.recorder).violations);
-  hand.done(a, { op: "multi", parts: [check] }, zxid(1, 4), 0, { parts: [{ err: Code.badVersion }] });
+  hand.done(a, { op: "multi", parts: [check] }, zxid(1, 4), 0, {
+    parts: [{ err: Code.badVersion }],
+  });
   finds(checkLinear(hand.recorder).violations, "linear", /4 writes/);
 });
 
@@ -100,7 +102,11 @@ test("nodes of sessions, of counters, and with children are left to others", () 
 /** Tries every order, as the search must not need to. */
 function plainly(operations: readonly Operation[]): boolean {
   const answered = operations.filter(({ until }) => until !== Infinity).length;
-  const walk = (taken: ReadonlySet<Operation>, state: number | undefined, done: number): boolean => {
+  const walk = (
+    taken: ReadonlySet<Operation>,
+    state: number | undefined,
+    done: number,
+  ): boolean => {
     if (done === answered) return true;
     return operations.some((one) => {
       if (taken.has(one)) return false;
@@ -125,7 +131,13 @@ test("the search agrees with trying every order, on 3,000 small histories", () =
       open.push(hand.ask(session, request as ReturnType<typeof set>));
       while (open.length > 0 && random.chance(1, 2)) {
         const [call] = open.splice(random.below(open.length), 1);
-        const err = [0, 0, Code.noNode, Code.badVersion, Code.nodeExists][random.below(5)] as number;
+        const err = [
+          0,
+          0,
+          Code.noNode,
+          Code.badVersion,
+          Code.nodeExists,
+        ][random.below(5)] as number;
         const result = call?.request.op === "setData" && err === 0 ? version(random.below(3)) : {};
         if (call !== undefined) hand.answer(call, 1, err, result);
       }

@@ -20,7 +20,11 @@ test("a session that was silent for its timeout may be expired, one that was not
   const good = closedAfter(1001);
   findsNothing(checkSessions(good.hand.recorder, good.closed, LIMITS));
   const early = closedAfter(900);
-  finds(checkSessions(early.hand.recorder, early.closed, LIMITS), "sessions", /900 ms after a sign of life/);
+  finds(
+    checkSessions(early.hand.recorder, early.closed, LIMITS),
+    "sessions",
+    /900 ms after a sign of life/,
+  );
 });
 
 test("a sign of life that can hardly have reached the leader does not count", () => {
@@ -35,7 +39,11 @@ test("in troubled times, and after a close that was asked for, nothing is early"
   const troubles = [{ fromUs: 8_000_000, untilUs: 9_500_000 }];
   findsNothing(checkSessions(hand.recorder, closed, { ...LIMITS, troubles }));
   const past = [{ fromUs: 1_000_000, untilUs: 1_500_000 }];
-  finds(checkSessions(hand.recorder, closed, { ...LIMITS, troubles: past }), "sessions", /was expired/);
+  finds(
+    checkSessions(hand.recorder, closed, { ...LIMITS, troubles: past }),
+    "sessions",
+    /was expired/,
+  );
   hand.ask(a, { op: "close" });
   findsNothing(checkSessions(hand.recorder, closed, LIMITS));
 });
@@ -53,5 +61,9 @@ test("an id that is issued again is found", () => {
   const hand = new Hand();
   hand.session("a", 1000, 7n);
   hand.session("b", 1000, 7n);
-  finds(checkSessions(hand.recorder, new Map(), LIMITS), "sessions", /b has the id of an earlier session/);
+  finds(
+    checkSessions(hand.recorder, new Map(), LIMITS),
+    "sessions",
+    /b has the id of an earlier session/,
+  );
 });

@@ -24,7 +24,11 @@ test("what the log has and what clients were told fit together", () => {
   hand.answer(write, at, 0, { stat });
   hand.done(a, get("/r"), at, 0, { stat, data: "2" });
   const failed = hand.ask(a, remove("/r", 0));
-  hand.answer(failed, log.add(1n, failed.xid, { kind: "error", err: Code.badVersion }), Code.badVersion);
+  hand.answer(
+    failed,
+    log.add(1n, failed.xid, { kind: "error", err: Code.badVersion }),
+    Code.badVersion,
+  );
   findsNothing(check(hand, log.txns));
 });
 
@@ -119,7 +123,13 @@ test("ephemerals go with their session, and none comes after it", () => {
   other.log.close(1n, 0);
   const { txns } = other.log;
   const parentCversion = 2;
-  const change = { kind: "create", path: "/e", data: bytes(""), ephemeral: true, parentCversion } as const;
+  const change = {
+    kind: "create",
+    path: "/e",
+    data: bytes(""),
+    ephemeral: true,
+    parentCversion,
+  } as const;
   other.log.add(1n, late.xid, change);
   const found = check(other.hand, txns);
   finds(found.slice(1), "tree", /ephemeral of a session that is closed/);
@@ -146,7 +156,11 @@ test("a digest that is not the tree's is found", () => {
   // Of an empty tree: storage format, section 9.
   const txns = [{ ...first as Txn, digest: 1_371_985_504n }, ...rest];
   findsNothing(check(hand, txns));
-  finds(check(hand, [{ ...first as Txn, digest: 1n }, ...rest]), "digests", /carries 1, the tree's/);
+  finds(
+    check(hand, [{ ...first as Txn, digest: 1n }, ...rest]),
+    "digests",
+    /carries 1, the tree's/,
+  );
 });
 
 test("the model refuses what no server may log", () => {
@@ -160,7 +174,13 @@ test("the model refuses what no server may log", () => {
     digest: undefined,
   });
   const problem = (change: Txn["change"]) => model.apply(txn(change)) ?? "none";
-  const made = { kind: "create", path: "/a/b", data: bytes(""), ephemeral: false, parentCversion: 1 } as const;
+  const made = {
+    kind: "create",
+    path: "/a/b",
+    data: bytes(""),
+    ephemeral: false,
+    parentCversion: 1,
+  } as const;
   const words = [
     problem(made),
     problem({ kind: "delete", path: "/a" }),
@@ -168,7 +188,9 @@ test("the model refuses what no server may log", () => {
     problem({ ...made, path: "/a", parentCversion: 5 }),
   ];
   findsNothing([]);
-  for (const [index, wanted] of [/parent is missing/, /not there/, /not there/, /count is 1/].entries()) {
+  for (
+    const [index, wanted] of [/parent is missing/, /not there/, /not there/, /count is 1/].entries()
+  ) {
     finds([{ checker: "model", message: words[index] ?? "" }], "model", wanted);
   }
 });

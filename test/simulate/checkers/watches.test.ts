@@ -79,7 +79,11 @@ test("events out of order are found", () => {
   const first = log.set(1n, 3, "/f/c", "x"), second = log.set(1n, 4, "/f", "x");
   hand.event(a, second, nodeDataChanged, "/f");
   hand.event(a, first, nodeDataChanged, "/f/c");
-  finds(checkWatches(hand.recorder, log.model).slice(0, 1), "watches", /event 3 \/f .* came before event 3 \/f\/c/);
+  finds(
+    checkWatches(hand.recorder, log.model).slice(0, 1),
+    "watches",
+    /event 3 \/f .* came before event 3 \/f\/c/,
+  );
 });
 
 test("within a txn too, but for the ephemerals of a session that ends", () => {
@@ -125,7 +129,11 @@ test("persistent and recursive watches stay, until they are removed", () => {
   hand.done(a, get("/f"), log.set(1n, 6, "/f/c", "z"));
   findsNothing(checkWatches(hand.recorder, log.model));
   hand.done(a, { op: "removeWatches", path: "/f" }, log.txns.at(-1)?.zxid ?? 0);
-  finds(checkWatches(hand.recorder, log.model), "watches", /removeWatches \/f was answered 0, and there was no watch/);
+  finds(
+    checkWatches(hand.recorder, log.model),
+    "watches",
+    /removeWatches \/f was answered 0, and there was no watch/,
+  );
 });
 
 test("another connection of the session has no watches until it sets them", () => {
@@ -143,7 +151,10 @@ test("setWatches tells what was missed, and watches the rest", () => {
   const { hand, log, a, now } = begun();
   log.set(1n, 3, "/f/c", "x");
   const made = log.create(1n, 4, "/f/d");
-  const sets = hand.ask(a, again(now, { data: ["/f/c", "/f", "/gone"], exist: ["/f/d", "/no"], child: ["/f"] }));
+  const sets = hand.ask(
+    a,
+    again(now, { data: ["/f/c", "/f", "/gone"], exist: ["/f/d", "/no"], child: ["/f"] }),
+  );
   hand.event(a, -1, nodeDataChanged, "/f/c");
   hand.event(a, -1, nodeDeleted, "/gone");
   hand.event(a, -1, nodeCreated, "/f/d");
