@@ -159,6 +159,7 @@ export class Cluster {
 
   async #start(server: ClusterServer): Promise<void> {
     const life = ++server.life;
+    server.tap.reload(false);
     const runtime = server.tap.through(server.machine.runtime);
     try {
       const running = await startServer(runtime, server.options, this.#log(server.sid), {
@@ -167,7 +168,7 @@ export class Cluster {
       });
       if (server.life !== life) return;
       server.running = running;
-      server.tap.reload();
+      server.tap.reload(true);
       void running.failed.then(() => this.#stopped(server, life));
     } catch (error) {
       this.#line(server.sid, "error", "Cannot start", { error: String(error) });

@@ -157,8 +157,17 @@ class Run {
         `reads are not answered ${sim.nowMs - beganMs} ms after the faults`,
       );
     }
-    // What was decided reaches the last server with the next packet.
+    // A session may end at any time, and its txn be under way: the servers are compared when none is.
     await sim.run(sim.nowMs + 2 * servers.tickMs);
+    await this.#within(2000, () => this.#isSettled());
+  }
+
+  #isSettled(): boolean {
+    const { servers } = this.#cluster;
+    const last = servers[0]?.running?.view.lastZxid;
+    return servers.every(({ running, tap }) =>
+      running?.view.lastZxid === last && Math.max(tap.base, ...tap.live.keys()) === last
+    );
   }
 
   /** Servers that have taken no write; a leader need not, where it serves nobody. */

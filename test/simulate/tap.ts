@@ -56,8 +56,8 @@ export class Tap {
     return zxid <= this.base || zxid <= this.#installing;
   }
 
-  /** Reads the disk anew: when a server starts, after its recovery. */
-  reload(): void {
+  /** Reads the disk anew: when a server starts, and after its recovery. */
+  reload(isRecovered: boolean): void {
     this.live.clear();
     this.#files.clear();
     this.#snapshots.clear();
@@ -70,7 +70,7 @@ export class Tap {
       }
     }
     this.#rebase();
-    this.#tellEpochs();
+    if (isRecovered) this.#tellEpochs();
   }
 
   /** The server's door, with this tap in its files. */
@@ -142,6 +142,11 @@ export class Tap {
 
   #wrote(name: string, view: Uint8Array, offset: number): void {
     for (const { zxid, payload, at } of readEntries(view, offset)) {
+      // A server writes the end of its log once more when it starts.
+      if (
+        this.live.get(zxid)?.offset === at &&
+        this.#files.get(name)?.some((one) => one.zxid === zxid)
+      ) continue;
       this.#listener.onLogged(this.sid, zxid, payload, this.#last());
       this.#add(name, { zxid, payload, offset: at, isDurable: false });
     }
