@@ -1,6 +1,7 @@
 /** Many seeds, one after the other: what they found, how fast, under which faults. A violation is shrunk and told. */
 import type { Plan } from "./plan.ts";
 import { runPlan, type RunResult } from "./run.ts";
+import { traceText } from "./trace.ts";
 
 export interface Tally {
   seeds: number;
@@ -43,12 +44,15 @@ export function ruleBroken(result: RunResult | Error): string | undefined {
   return result.violations[0]?.checker;
 }
 
-/** Smaller plans that still break the same rule: fewer faults, then fewer clients, then fewer errands; greedy. */
-export async function shrink(plan: Plan, runsMax: number): Promise<Plan> {
-  const rule = ruleBroken(await runSeed(plan));
+/** Smaller plans that are still as bad: fewer faults, then fewer clients, then fewer errands; greedy. */
+export async function shrink(
+  plan: Plan,
+  runsMax: number,
+  isBad: (plan: Plan) => Promise<boolean>,
+): Promise<Plan> {
   let best = plan, runs = 0;
   const attempt = async (smaller: Plan): Promise<boolean> => {
-    if (runs++ >= runsMax || ruleBroken(await runSeed(smaller)) !== rule) return false;
+    if (runs++ >= runsMax || !await isBad(smaller)) return false;
     best = smaller;
     return true;
   };
@@ -69,20 +73,9 @@ export async function shrink(plan: Plan, runsMax: number): Promise<Plan> {
   return best;
 }
 
-/** What a reader needs to understand one run: the plan, what was violated, what servers said, every txn. */
+/** What a reader needs to understand one run. */
 export async function traceOf(plan: Plan): Promise<string> {
   const result = await runSeed(plan, true);
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (_key, one: unknown) => typeof one === "bigint" ? one.toString() : one);
-  if (result instanceof Error) return `plan ${text(plan)}\n${result.stack ?? result.message}\n`;
-  return [
-    `seed ${plan.seed}`,
-    `plan ${text(plan)}`,
-    ...result.violations.map((one) => `violation ${text(one)}`),
-    ...result.lines.map(({ atUs, sid, level, message, facts }) =>
-      `${(atUs / 1000).toFixed(3).padStart(10)} server ${sid} ${level} ${message} ${text(facts)}`
-    ),
-    ...result.txns.map((txn) => `txn ${text(txn)}`),
-    "",
-  ].join("\n");
+  if (!(result instanceof Error)) return traceText(result);
+  return `seed ${plan.seed}\nplan ${JSON.stringify(plan)}\n${result.stack ?? result.message}\n`;
 }

@@ -111,7 +111,8 @@ export class Client {
   // ------------------------------------------------------------------------------ connecting
 
   #anyServer(not: number | undefined): ServerAddress {
-    const others = this.#servers.filter(({ sid }) => sid !== not);
+    const all = this.#servers;
+    const others = all.length === 1 ? all : all.filter(({ sid }) => sid !== not);
     return others[this.#random.below(others.length)] as ServerAddress;
   }
 

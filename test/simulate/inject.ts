@@ -11,6 +11,8 @@ export interface Trouble {
 
 export class Injector {
   readonly troubles: Trouble[] = [];
+  /** What was done, when, to whom. */
+  readonly deeds: { readonly atUs: number; readonly text: string }[] = [];
   /** Faults that found their target. */
   readonly done = new Map<FaultDeed["kind"], number>();
   readonly #sim: Sim;
@@ -29,6 +31,7 @@ export class Injector {
 
   /** No fault is left: nothing is cut, full, slow or down. */
   stop(): void {
+    this.deeds.push({ atUs: this.#sim.nowUs, text: "none from here on" });
     this.#sim.network.heal();
     for (const { machine } of this.#cluster.servers) {
       machine.files.clear();
@@ -44,16 +47,18 @@ export class Injector {
     if (server === undefined) return;
     const forMs = this.#deed(fault, server);
     if (forMs === undefined) return;
-    this.#note(fault.kind, forMs);
+    this.#note(fault, forMs, `${server.machine.name} `);
   }
 
-  #note(kind: FaultDeed["kind"], forMs: number): void {
+  #note(fault: Fault, forMs: number, whom: string): void {
+    const { atMs: _, kind, ...how } = fault;
     this.done.set(kind, (this.done.get(kind) ?? 0) + 1);
     const { nowUs } = this.#sim;
+    this.deeds.push({ atUs: nowUs, text: `${kind} ${whom}${JSON.stringify(how)}` });
     this.troubles.push({ fromUs: nowUs, untilUs: nowUs + forMs * 1000 });
   }
 
-  #all(fault: Extract<FaultDeed, { readonly kind: "crashAll" | "killAll" }>): void {
+  #all(fault: Extract<Fault, { readonly kind: "crashAll" | "killAll" }>): void {
     for (const [index, server] of this.#cluster.servers.entries()) {
       const downMs = fault.downMs[index] ?? 0;
       this.#cluster.down(server, downMs, (machine) => {
@@ -61,7 +66,7 @@ export class Injector {
         else machine.kill();
       });
     }
-    this.#note(fault.kind, Math.max(...fault.downMs));
+    this.#note(fault, Math.max(...fault.downMs), "");
   }
 
   /** @returns how long it lasts; undefined: nothing was done */

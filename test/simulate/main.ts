@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { count, newTally, ruleBroken, runSeed, shrink, type Tally, traceOf } from "./campaign.ts";
-import { drawPlan } from "./plan.ts";
+import { drawPlan, type Plan } from "./plan.ts";
 
 const USAGE = `npm run simulate -- [--seeds 1000] [--minutes 60] [--seed S] [--jobs 1]
 
@@ -87,7 +87,8 @@ function summary(tally: Tally, beganMs: number, began: NodeJS.CpuUsage): string 
 
 async function tell(seed: string, rule: string): Promise<void> {
   console.log(`VIOLATION seed ${seed}: ${rule}`);
-  const small = await shrink(drawPlan(seed), SHRINK_RUNS_MAX);
+  const isBad = async (plan: Plan): Promise<boolean> => ruleBroken(await runSeed(plan)) === rule;
+  const small = await shrink(drawPlan(seed), SHRINK_RUNS_MAX, isBad);
   const folder = join(tmpdir(), "menagerie-simulate");
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `seed-${seed}.txt`);

@@ -33,7 +33,8 @@ export interface RunResult {
   readonly recorder: Recorder;
   readonly lines: readonly LogLine[];
   readonly txns: readonly Txn[];
-  readonly injector: Injector;
+  /** Faults, as they were carried out. */
+  readonly injected: Injector["deeds"];
   readonly virtualMs: number;
   readonly events: number;
   readonly traceHash: string;
@@ -239,7 +240,7 @@ class Run {
       recorder,
       lines: this.#cluster.lines,
       txns,
-      injector: this.#injector,
+      injected: this.#injector.deeds,
       virtualMs: this.#sim.nowMs,
       events: this.#sim.events,
       traceHash: this.#sim.traceHash(),

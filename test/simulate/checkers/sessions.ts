@@ -40,11 +40,7 @@ export function checkSessions(
     const end = closed.get(session.id);
     const { expiredUs } = session;
     if (expiredUs !== undefined && (end === undefined || end.atUs > expiredUs)) {
-      // A leader that was replaced may expire in vain, and say so before it knows.
-      const fromUs = lastSignOfLife(session, expiredUs) ?? 0;
-      if (isCalm(limits, fromUs, expiredUs)) {
-        wrong(session, "was said to be gone, and no txn had closed it", expiredUs);
-      }
+      wrong(session, "was said to be gone, and no txn had closed it", expiredUs);
     }
     if (end === undefined || wasAskedToClose(session)) continue;
     const lifeUs = lastSignOfLife(session, end.atUs - limits.tickMs * 1000 - REPORT_SLACK_US);
