@@ -60,13 +60,14 @@ export async function serve(runtime: Runtime, options: ServeOptions): Promise<vo
   cancelOpening();
   stopped.use(server);
   if (options.banner) process.stdout(bannerOf(runtime, configuration.server, server));
-  const isAlone = configuration.server.ensemble === undefined;
+  const { ensemble } = configuration.server;
+  const isAlone = ensemble === undefined;
   log.info(isAlone ? "Serving clients" : "Listening for clients; looking for the other servers", {
     version: VERSION,
     runtime: `${runtime.name} ${runtime.version}`,
     address: server.address.host,
     port: server.address.port,
-    mode: server.view.mode,
+    ...(isAlone ? { mode: server.view.mode } : { server: ensemble.sid }),
     dataDir: configuration.server.dataDir,
     dataLogDir: configuration.server.dataLogDir,
   });
