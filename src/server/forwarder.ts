@@ -70,9 +70,7 @@ export class Forwarder implements Writes {
   ): void {
     const session = connection.session as Session, replica = this.#replica;
     const txn = new Forwarded(connection, session.id, xid, type, arrivedMs);
-    const threshold = replica.options.largeRequestThresholdBytes;
-    if (threshold > 0 && length > threshold) txn.largeBytes = length;
-    replica.largeBytes += txn.largeBytes;
+    replica.countLarge(txn, length);
     const start = body.pos;
     if (type === Op.sync) txn.readSync(body);
     const queue = this.#enqueue(connection, txn);
@@ -222,7 +220,7 @@ export class Forwarder implements Writes {
     const txn = queue.shift() as Forwarded;
     const { connection } = txn, replica = this.#replica;
     this.#outstanding--;
-    replica.largeBytes -= txn.largeBytes;
+    replica.answered(txn);
     if (connection === undefined) return;
     if (hasMoved) connection.close("Session has moved to another server");
     replica.answers.answer(connection, txn);

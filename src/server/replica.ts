@@ -27,6 +27,7 @@ import { OutputPool } from "./output.ts";
 import type { LeaderWrites, LearnerRole, LearnerWrites, Role } from "./role.ts";
 import { Sequencer } from "./sequencer.ts";
 import type { SessionParts, SessionService } from "./session_service.ts";
+import type { ServerTxn } from "./server_txn.ts";
 import type { ServerStats } from "./stats.ts";
 import type { FourLetterCommands, ServerMode } from "./view.ts";
 import type { Writes } from "./writes.ts";
@@ -81,7 +82,7 @@ export class Replica {
   /** No new connections, and nothing of its own. */
   isStopping = false;
   /** Of large requests that are not answered. */
-  largeBytes = 0;
+  #largeBytes = 0;
   /** When the turn began: txns prepared in it have this time. */
   wallMs = 0;
   readonly #onFatal: (error: unknown) => void;
@@ -176,7 +177,19 @@ export class Replica {
   admitsLargeRequest(length: number): boolean {
     const { largeRequestThresholdBytes: threshold, largeRequestMaxBytes } = this.options;
     return threshold < 0 || length <= threshold ||
-      this.largeBytes + length <= largeRequestMaxBytes;
+      this.#largeBytes + length <= largeRequestMaxBytes;
+  }
+
+  /** A large request counts against largeRequestMaxBytes until its txn is answered. */
+  countLarge(txn: ServerTxn, length: number): void {
+    const { largeRequestThresholdBytes: threshold } = this.options;
+    if (threshold <= 0 || length <= threshold) return;
+    txn.largeBytes = length;
+    this.#largeBytes += length;
+  }
+
+  answered(txn: ServerTxn): void {
+    this.#largeBytes -= txn.largeBytes;
   }
 
   // ------------------------------------------------------------------------------ output

@@ -122,9 +122,7 @@ export class Sequencer implements Writes {
     const session = connection.session as Session, replica = this.#replica;
     if (this.#isFull()) return this.#refuseFull(connection);
     const txn = new ServerTxn(connection, session.id, xid, type, arrivedMs);
-    const threshold = replica.options.largeRequestThresholdBytes;
-    if (threshold > 0 && length > threshold) txn.largeBytes = length;
-    replica.largeBytes += txn.largeBytes;
+    replica.countLarge(txn, length);
     connection.requests.onSubmitted(txn);
     if (type === Op.sync) {
       txn.isLogged = false;
@@ -328,7 +326,7 @@ export class Sequencer implements Writes {
       }
       this.#preparer.applied(txn);
     } else if (txn instanceof RemoteSync) txn.origin.syncReached();
-    replica.largeBytes -= txn.largeBytes;
+    replica.answered(txn);
     if (connection !== undefined) replica.answers.answer(connection, txn);
   }
 }
