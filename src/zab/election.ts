@@ -152,6 +152,8 @@ export class Election {
       this.#round.clear();
       this.#propose(this.#beats(vote, this.#setup.ownVote) ? vote : this.#setup.ownVote);
     } else if (this.#beats(vote, this.#proposal)) this.#propose(vote);
+    // It has not heard ours, or heard it while it still had a role and threw it away: Apache's waits to be asked again.
+    else if (this.#beats(this.#proposal, vote)) this.#send(from);
     this.#round.set(from, { vote, electionEpoch, state: ServerState.looking, version: 0 });
     this.#judge(nowMs);
   }
