@@ -13,6 +13,7 @@ import {
   beats,
   isBelievable,
   type ReceivedVote,
+  ROUND_MAX,
   ServerState,
   type Sid,
   type Vote,
@@ -89,7 +90,8 @@ export class Election {
   #take(event: ElectionEvent, nowMs: number): void {
     switch (event.kind) {
       case "start":
-        this.#clock++;
+        // At the very end rounds are told apart no more, rather than refused by everybody.
+        this.#clock = Math.min(this.#clock + 1, ROUND_MAX - 1);
         this.#dial(nowMs);
         this.#propose(this.#setup.ownVote);
         this.#resendAtMs = nowMs + this.#intervalMs;

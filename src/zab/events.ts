@@ -65,7 +65,7 @@ export type LeaderEvent =
   | { readonly kind: "currentEpochStored" }
   /**
    * The sync of this link is written, NEWLEADER included; it holds all of the history through this zxid. While it is being
-   * written the link has no limit of time here: the driver drops one that makes no progress.
+   * written each step that the learner took is to be told as `heard`: one that stands still for initLimit is dropped.
    */
   | { readonly kind: "synced"; readonly link: LinkId; readonly through: Zxid }
   /** The last ACK of a chunk, or one with counter 0 (NEWLEADER, UPTODATE) on its own. */

@@ -56,7 +56,7 @@ export class LearnerLink {
 
   heard(nowMs: number, { initLimitMs, syncLimitMs }: Limits): void {
     if (this.phase === "live") this.#deadlineMs = nowMs + syncLimitMs;
-    else if (this.phase === "informed" || this.phase === "offered") {
+    else if (this.phase === "informed" || this.phase === "syncing" || this.phase === "offered") {
       this.#deadlineMs = nowMs + initLimitMs;
     } else this.#deadlineMs = Infinity;
   }

@@ -4,7 +4,7 @@
  * before NEWLEADER.
  */
 import { unreachable } from "../base/invariant.ts";
-import { EPOCH_MAX, epochOf, type Zxid, ZXID_MAX } from "../base/zxid.ts";
+import { EPOCH_MAX, epochOf, type Zxid, ZXID_MAX, ZXID_NONE } from "../base/zxid.ts";
 import type { LearnerEffect, LearnerEvent, LearnerLeaveReason, Step } from "./events.ts";
 
 export interface LearnerSetup {
@@ -129,6 +129,8 @@ export class Learner {
         if (this.#phase === "storingAccepted") this.#ackEpoch(this.#setup.currentEpoch, nowMs);
         return;
       case "diff":
+        // There is nothing that it could be the difference to.
+        if (this.#setup.lastZxid === ZXID_NONE) return this.#leave("wrongPacket");
         if (this.#move("choice", "syncing", nowMs)) this.#settleAt(this.#lastLogged);
         return;
       case "trunc":

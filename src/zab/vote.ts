@@ -32,7 +32,7 @@ export function beats(next: Vote, current: Vote, weightOfNext = 1): boolean {
 }
 
 /** Beyond it a round cannot be raised for ever: nobody counts so far, and a number holds no more. */
-const ROUND_MAX = 2 ** 52;
+export const ROUND_MAX = 2 ** 52;
 
 /** Whether a message's numbers are ones that we can repeat and outdo. */
 export function isBelievable(vote: Vote, electionEpoch: number): boolean {

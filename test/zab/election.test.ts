@@ -5,7 +5,14 @@ import { answerInRole, Election } from "../../src/zab/election.ts";
 import type { ElectionEffect, ElectionEvent } from "../../src/zab/events.ts";
 import type { Notification } from "../../src/zab/notification.ts";
 import { HierarchicalQuorum, MajorityQuorum, type Quorum } from "../../src/zab/quorum.ts";
-import { MIN_VALUE, OBSERVER_VOTE, ServerState, type Sid, type Vote } from "../../src/zab/vote.ts";
+import {
+  MIN_VALUE,
+  OBSERVER_VOTE,
+  ROUND_MAX,
+  ServerState,
+  type Sid,
+  type Vote,
+} from "../../src/zab/vote.ts";
 import {
   answersOf,
   numberOption,
@@ -160,4 +167,32 @@ test("many servers outside the configuration are answered, and no more of them a
   assert.equal(ask(10), 0, "remembered");
   assert.equal(ask(1000), 1);
   assert.equal(ask(10), 1, "forgotten");
+});
+
+test("a round raised to the last there is ends no election for good", () => {
+  const make = (own: number): Election =>
+    new Election({
+      sid: own as Sid,
+      ownVote: vote(own, 5, 1),
+      isObserver: false,
+      quorums: [new MajorityQuorum([1, 2, 3] as Sid[])],
+      config: CONFIG,
+      logicalClock: ROUND_MAX - 1,
+      minIntervalMs: 200,
+      maxIntervalMs: 60_000,
+      finalizeWaitMs: 200,
+    });
+  const machines = new Map([[1, make(1)], [2, make(2)]]);
+  const elected: string[] = [];
+  const play = (own: number, event: ElectionEvent, nowMs: number): void => {
+    for (const effect of machines.get(own)?.step(event, nowMs).effects ?? []) {
+      if (effect.kind === "elected") elected.push(`${own} ${effect.role} ${effect.vote.leader}`);
+      if (effect.kind !== "send") continue;
+      const { to, notification } = effect;
+      play(to, { kind: "notification", from: own as Sid, notification }, nowMs);
+    }
+  };
+  for (const own of [1, 2]) play(own, { kind: "start" }, 0);
+  for (const own of [1, 2]) play(own, { kind: "wake" }, 500);
+  assert.deepEqual(elected.sort(), ["1 following 2", "2 leading 2"]);
 });
