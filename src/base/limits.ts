@@ -43,3 +43,7 @@ export const PEER_HANDSHAKES_MAX = 256;
 export const LINK_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes proposed by a leader and not applied: beyond it clients' input waits. */
 export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
+/** The same with what learners forward, whose input cannot wait (their acks come the same way): beyond it a link that asks is dropped. */
+export const PROPOSED_BYTES_HARD_MAX = 256 * 1024 * 1024;
+/** Bytes that a learner has forwarded and has no answer to: beyond it its clients' input waits. */
+export const FORWARDED_BYTES_MAX = 16 * 1024 * 1024;

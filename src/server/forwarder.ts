@@ -6,6 +6,7 @@
 import { int64Of } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import { formatZxid } from "../base/zxid.ts";
+import { FORWARDED_BYTES_MAX } from "../base/limits.ts";
 import type { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
 import { Code, codeName } from "../protocol/codes.ts";
@@ -26,6 +27,8 @@ const TYPE_AT = 28;
 class Forwarded extends ServerTxn {
   /** Waits for nothing but those before it: a sync that the leader has answered, or one that cannot be read. */
   isReached = false;
+  /** Of the request: they lie at the leader until it is answered. */
+  bytesAway = 0;
 }
 
 export class Forwarder implements Writes {
@@ -38,6 +41,7 @@ export class Forwarder implements Writes {
   readonly #syncs = new Fifo<Forwarded>();
   readonly #timeout = new Writer(4);
   #outstanding = 0;
+  #bytesAway = 0;
   /** Applied since the last `endTurn`. */
   #applied = 0;
   #hasNew = false;
@@ -54,7 +58,7 @@ export class Forwarder implements Writes {
   }
 
   isCongested(own: number): boolean {
-    return this.#role.isCongested ||
+    return this.#role.isCongested || this.#bytesAway > FORWARDED_BYTES_MAX ||
       (own > 0 && this.#outstanding > this.#replica.options.globalOutstandingLimit);
   }
 
@@ -116,12 +120,15 @@ export class Forwarder implements Writes {
   }
 
   #send(
-    { sessionId, xid: cxid, type }: ServerTxn,
+    txn: Forwarded,
     bytes: Uint8Array,
     start: number,
     end: number,
     identities: ClientConnection["requests"]["identities"],
   ): void {
+    const { sessionId, xid: cxid, type } = txn;
+    txn.bytesAway = end - start;
+    this.#bytesAway += txn.bytesAway;
     this.#role.sendRequest({ sessionId, cxid, type, bytes, start, end, identities });
     this.#hasNew = true;
   }
@@ -220,6 +227,7 @@ export class Forwarder implements Writes {
     const txn = queue.shift() as Forwarded;
     const { connection } = txn, replica = this.#replica;
     this.#outstanding--;
+    this.#bytesAway -= txn.bytesAway;
     replica.answered(txn);
     if (connection === undefined) return;
     if (hasMoved) connection.close("Session has moved to another server");

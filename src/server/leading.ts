@@ -1,5 +1,5 @@
 /** What the driver of a leading replica calls: learners' requests come in here, and commits are released (role.ts). */
-import type { Zxid } from "../base/zxid.ts";
+import { counterOf, type Zxid } from "../base/zxid.ts";
 import { highHalf, lowHalf } from "../base/int64.ts";
 import { JuteError, Reader } from "../jute/reader.ts";
 import { Code } from "../protocol/codes.ts";
@@ -33,7 +33,7 @@ export class Leading implements LeaderWrites {
     const { sessionId, cxid, type } = request;
     this.#beginTurn();
     if (type === Op.sync) {
-      if (origin.syncBehind !== undefined) return origin.syncBehind(this.#sequencer.lastSequenced);
+      if (origin.syncBehind !== undefined) return origin.syncBehind(this.#lastWrite);
       const sync = new RemoteSync(origin, sessionId, cxid, this.#replica.nowMs());
       return this.#sequencer.enqueue(sync);
     }
@@ -60,6 +60,12 @@ export class Leading implements LeaderWrites {
       timeoutMs,
     };
     this.#sequencer.submitRemote(write, request.end - request.start, refusal);
+  }
+
+  /** Before the first write of the epoch it is the last one before it: (epoch, 0) is never committed. */
+  get #lastWrite(): Zxid {
+    const { lastSequenced } = this.#sequencer;
+    return counterOf(lastSequenced) === 0 ? this.#replica.db.lastZxid : lastSequenced;
   }
 
   /** @returns -1: it cannot be read; no server asks for a negative one */
