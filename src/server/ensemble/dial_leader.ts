@@ -25,22 +25,36 @@ export async function dialLeader(
   const untilMs = clock.monotonicMs() + limitMs;
   let pause = Math.min(FIRST_PAUSE_MS, pauseMs), paused = 0;
   for (;;) {
-    for (const { host: name, quorumPort: port } of addresses) {
-      const leftMs = Math.floor(untilMs - clock.monotonicMs());
-      if (isOver() || leftMs <= 0) return undefined;
-      try {
-        const connection = await net.connect({ host: name, port, timeoutMs: leftMs });
-        if (!isOver()) return connection;
-        connection.close();
-        return undefined;
-      } catch {
-        // The next address, or the next attempt: the caller says that none helped.
-      }
-    }
+    const leftMs = Math.floor(untilMs - clock.monotonicMs());
+    if (isOver() || leftMs <= 0) return undefined;
+    const connection = await firstOf(net, addresses, leftMs);
+    if (connection !== undefined && !isOver()) return connection;
+    connection?.close();
     if (paused >= PAUSES_IN_ALL * pauseMs || addresses.length === 0) return undefined;
     const atMs = clock.monotonicMs() + pause;
     await new Promise<void>((resolve) => clock.wakeAt(atMs as MonotonicMs, resolve));
     paused += Math.max(pause, 1);
     pause = Math.min(pause * 2, pauseMs);
   }
+}
+
+/** All at once: the first that answers is taken (peer-protocol §10), a network that swallows packets holds up none. */
+function firstOf(
+  net: Net,
+  addresses: readonly MemberAddress[],
+  timeoutMs: number,
+): Promise<Connection | undefined> {
+  let left = addresses.length, isTaken = false;
+  return new Promise((resolve) => {
+    if (left === 0) resolve(undefined);
+    for (const { host, quorumPort: port } of addresses) {
+      net.connect({ host, port, timeoutMs }).then((connection) => {
+        if (isTaken) return connection.close();
+        isTaken = true;
+        resolve(connection);
+      }, () => {
+        if (--left === 0) resolve(undefined);
+      });
+    }
+  });
 }

@@ -303,13 +303,7 @@ export class FollowingRole implements LeaderLinkHost {
   }
 
   #ack(from: Zxid, through: Zxid): void {
-    const link = this.#link, cursor = this.#parts.history.cursorAfter(from);
-    if (link === undefined || link.isGone || cursor === undefined) return;
-    while ((cursor.peek() ?? Infinity) <= through) {
-      cursor.next();
-      writePacket(link.output.w, PacketType.ack, cursor.zxid);
-    }
-    cursor.close();
+    if (this.#link?.isGone === false) this.#link.ack(this.#parts.history, from, through);
   }
 
   endTurn(): void {

@@ -6,7 +6,8 @@ import { type Connection, RuntimeError } from "../../runtime.ts";
 import { PushSource } from "../../storage/push_source.ts";
 import type { LearnerEvent } from "../../zab/events.ts";
 import { PacketInput, type PacketSink } from "../../zab/packet_input.ts";
-import { PacketType } from "../../zab/packets.ts";
+import { PacketType, writePacket } from "../../zab/packets.ts";
+import type { History } from "./history.ts";
 import { LinkOutput } from "./link_output.ts";
 
 export interface LeaderLinkHost {
@@ -229,5 +230,17 @@ export class LeaderLink implements PacketSink {
       default:
         return host.dispatch({ kind: "wrongPacket" });
     }
+  }
+
+  /** One ACK for each txn in (from, through]; leaves with the turn. */
+  ack(history: History, from: Zxid, through: Zxid): void {
+    // What is not held any more is applied, so committed: nobody waits for its ack.
+    const cursor = history.cursorAfter(Math.max(from, history.base) as Zxid);
+    if (cursor === undefined) return;
+    while ((cursor.peek() ?? Infinity) <= through) {
+      cursor.next();
+      writePacket(this.output.w, PacketType.ack, cursor.zxid);
+    }
+    cursor.close();
   }
 }

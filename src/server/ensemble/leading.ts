@@ -75,6 +75,7 @@ export class LeadingRole implements LearnerLinkHost {
     return new Promise((resolve) => {
       this.#end = resolve;
       journal.onDurable = (entries) => this.#onDurable(entries);
+      journal.onFailure = (error) => this.#parts.onFatal(error);
       this.#driver.dispatch({ kind: "start" });
       if (!this.#isOver) this.#port.lead((connection, first) => this.#accept(connection, first));
     });
@@ -263,6 +264,9 @@ export class LeadingRole implements LearnerLinkHost {
         configText,
         isServing: () => this.#replica !== undefined,
         committed: () => this.#committed,
+        onProgress: () => {
+          if (!this.#isOver && !link.isGone) this.dispatch({ kind: "heard", link: link.id });
+        },
       },
       this.#throttle,
       link,
@@ -299,6 +303,9 @@ export class LeadingRole implements LearnerLinkHost {
   }
   get committed(): Zxid {
     return this.#committed;
+  }
+  get isOverloaded(): boolean {
+    return this.#proposedBytes.isFarTooMuch;
   }
 
   dispatch(event: LeaderEvent): void {

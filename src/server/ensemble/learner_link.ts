@@ -24,6 +24,8 @@ export interface LearnerLinkHost {
   dispatch(event: LeaderEvent): void;
   /** Once clients are served. */
   readonly writes: LeaderWrites | undefined;
+  /** More is proposed and not applied than memory is meant for. */
+  readonly isOverloaded: boolean;
   /** Everything through this has been sent, or waits for the link, as committed. */
   readonly committed: Zxid;
   /** Its socket took everything. */
@@ -91,8 +93,9 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
       this.#input.feed(chunk);
       this.#endTurn();
     } catch (error) {
-      if (error instanceof ProtocolError) this.close(error.message);
-      else this.#host.onBug(error);
+      if (!(error instanceof ProtocolError)) return this.#host.onBug(error);
+      this.#flushRequests();
+      this.close(error.message);
     }
   }
 
@@ -150,11 +153,14 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     if (this.#isGone) return;
     if (this.#acked === 0) this.#host.dispatch({ kind: "heard", link: this.id });
     else this.#dispatchAck();
-    if (this.#hasRequests) {
-      this.#hasRequests = false;
-      this.#host.writes?.flush();
-    }
+    this.#flushRequests();
     if (!this.#isGone) this.output.flush();
+  }
+
+  #flushRequests(): void {
+    if (!this.#hasRequests) return;
+    this.#hasRequests = false;
+    this.#host.writes?.flush();
   }
 
   #dispatchAck(): void {
@@ -191,6 +197,7 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     const r = this.#reader.reset(bytes, end, after);
     const identities = readIdentities(r);
     const { sessionId, cxid, type } = readRequestHead(r.reset(bytes, start, end));
+    if (this.#host.isOverloaded) return this.close("too much is proposed and not committed");
     this.#hasRequests = true;
     writes.submitRemote(this, { sessionId, cxid, type, bytes, start: r.pos, end, identities });
   }

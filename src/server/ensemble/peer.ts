@@ -6,7 +6,7 @@ import { createCodec } from "../../../wasm/codec.ts";
 import { messageOf, UsageError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { formatZxid, zxidOf } from "../../base/zxid.ts";
-import type { Address, MonotonicMs, Runtime } from "../../runtime.ts";
+import type { Address, Runtime } from "../../runtime.ts";
 import { SessionIds } from "../../session/ids.ts";
 import { Epochs } from "../../storage/epochs.ts";
 import { setConfigNode } from "../../txn/config_node.ts";
@@ -31,6 +31,7 @@ import { History } from "./history.ts";
 import { LeadingRole } from "./leading.ts";
 import type { EnsembleOptions } from "./options.ts";
 import type { RoleParts } from "./parts.ts";
+import { Pause } from "./pause.ts";
 import { configText, type PeerState, quorumView } from "./peer_view.ts";
 import { QuorumPort } from "./quorum_port.ts";
 import { settle } from "./settle.ts";
@@ -87,6 +88,7 @@ class Peer implements RunningServer {
   readonly #audit: Auditor | undefined;
   #stay = 0;
   #role: LeadingRole | FollowingRole | undefined;
+  readonly #pause: Pause;
   /** Takes clients. */
   #serving: Replica | undefined;
   #mustTakeSnapshot = false;
@@ -104,6 +106,7 @@ class Peer implements RunningServer {
   ) {
     const { net, clock, random, hash } = runtime;
     this.#runtime = runtime;
+    this.#pause = new Pause(runtime.clock, runtime.random);
     this.#options = options;
     this.#ensemble = ensemble;
     this.#own = own;
@@ -204,21 +207,23 @@ class Peer implements RunningServer {
   // ------------------------------------------------------------------------------ the main loop
 
   async #run(): Promise<void> {
-    while (!this.#isStopping && !this.#isDead) {
+    while (!this.#isOver) {
       this.#stats.counters.lookings++;
       this.#port.wait();
       const elected = await this.#elections.look({
         lastZxid: this.#history.lastZxid,
         currentEpoch: this.#epochs.current,
       });
-      if (elected === undefined) return;
+      if (elected === undefined || this.#isOver) return;
       const reason = elected.role === "leading" ? await this.#lead() : await this.#follow(elected);
       if (this.#isDead) return;
       this.#log.info("Leaving the role", { role: elected.role, reason });
       await settle(this.#storage, this.#history, this.#log);
       await this.#epochs.settled();
       this.#setConfigNode();
-      if (this.#own.role === "observer") await this.#pause(this.#ensemble.observerElectionDelayMs);
+      if (this.#own.role === "observer") {
+        await this.#pause.upTo(this.#ensemble.observerElectionDelayMs);
+      }
     }
   }
 
@@ -241,7 +246,8 @@ class Peer implements RunningServer {
   async #follow(elected: Elected): Promise<string> {
     this.#port.refuse();
     const isObserver = elected.role === "observing";
-    if (isObserver) await this.#pause(this.#ensemble.observerReconnectDelayMs);
+    if (isObserver) await this.#pause.upTo(this.#ensemble.observerReconnectDelayMs);
+    if (this.#isOver) return "the server stops";
     const role = new FollowingRole(this.#parts(), {
       leader: elected.vote.leader,
       isObserver,
@@ -249,7 +255,9 @@ class Peer implements RunningServer {
     });
     this.#role = role;
     const reason = await role.run();
-    this.#mustTakeSnapshot = reason === "truncateFailed";
+    // Until a sync has succeeded.
+    const hasServed = this.#serving !== undefined;
+    this.#mustTakeSnapshot = reason === "truncateFailed" || (this.#mustTakeSnapshot && !hasServed);
     this.#leaving();
     await role.leave(reason);
     this.#role = undefined;
@@ -315,12 +323,8 @@ class Peer implements RunningServer {
     if (replica.mode !== "leader" || this.#ensemble.leaderServes) this.#serving = replica;
   }
 
-  /** Random, up to. */
-  #pause(ms: number): Promise<void> {
-    const { clock, random } = this.#runtime;
-    if (ms <= 0) return Promise.resolve();
-    const atMs = clock.monotonicMs() + random.uint32() % ms;
-    return new Promise((resolve) => void clock.wakeAt(atMs as MonotonicMs, resolve));
+  get #isOver(): boolean {
+    return this.#isStopping || this.#isDead;
   }
 
   #state(): PeerState {
@@ -343,8 +347,10 @@ class Peer implements RunningServer {
     this.#log.error("Server stops", { error: messageOf(error) });
     this.#view.isUp = false;
     this.#elections.stop();
+    this.#pause.end();
     this.#role?.stop("the server failed");
-    void this.#main.then(() => this.#release()).then(() => this.#fail(reason));
+    const tell = (): void => this.#fail(reason);
+    this.#main.then(() => this.#release()).then(tell, tell);
   }
 
   stop(): Promise<void> {
@@ -367,6 +373,7 @@ class Peer implements RunningServer {
       await lingerOut(clock, replica, STOP_LINGER_MS);
     }
     this.#elections.stop();
+    this.#pause.end();
     this.#role?.stop("the server stops");
     await this.#main;
     if (!this.#isDead) await this.#release();

@@ -1,5 +1,5 @@
 /** Bytes that a leader has proposed and not applied: above the bound its clients wait. */
-import { PROPOSED_BYTES_MAX } from "../../base/limits.ts";
+import { PROPOSED_BYTES_HARD_MAX, PROPOSED_BYTES_MAX } from "../../base/limits.ts";
 import type { Zxid } from "../../base/zxid.ts";
 import { Fifo } from "../fifo.ts";
 
@@ -18,6 +18,10 @@ export class ProposedBytes {
 
   get isTooMuch(): boolean {
     return this.#bytes > PROPOSED_BYTES_MAX;
+  }
+
+  get isFarTooMuch(): boolean {
+    return this.#bytes > PROPOSED_BYTES_HARD_MAX;
   }
 
   add(zxid: Zxid, bytes: number): void {

@@ -5,6 +5,7 @@
 import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { formatZxid, type Zxid, ZXID_NONE, zxidOf } from "../../base/zxid.ts";
+import type { LogRange } from "../../storage/log_range.ts";
 import type { StorageContext } from "../../storage/host.ts";
 import { SnapshotStream } from "../../storage/snapshot_stream.ts";
 import { SnapshotStopped } from "../../storage/snapshot_writer.ts";
@@ -30,6 +31,8 @@ export interface SyncParts {
   /** Pauses between slices of a snapshot: clients are served. */
   readonly isServing: () => boolean;
   readonly committed: () => Zxid;
+  /** The learner took some of it: a sync that stands still is given up after initLimit. */
+  readonly onProgress: () => void;
 }
 
 /** Observers that are being synced: above the bound their connections are dropped. */
@@ -130,9 +133,13 @@ export class SyncSender {
     writePacket(output.w, kind === "diff" ? PacketType.diff : PacketType.trunc, zxid);
   }
 
+  /** The link lets go of it when it ends. */
   #hold(through: Zxid, cursor: HistoryCursor): void {
-    this.#link.syncedThrough = through;
-    this.#link.cursor = cursor;
+    const link = this.#link;
+    if (link.cursor !== cursor) link.cursor?.close();
+    link.syncedThrough = through;
+    link.cursor = cursor;
+    if (link.isGone) cursor.close();
   }
 
   #cursorAfter(zxid: Zxid): HistoryCursor {
@@ -205,19 +212,24 @@ export class SyncSender {
     const { output } = this.#link;
     output.flush();
     await output.drained();
+    this.#parts.onProgress();
   }
 
   /** The log up to where memory begins, then memory. @returns false: nothing was sent, only a snapshot helps */
   async #walkLog(peerLast: Zxid, last: Zxid): Promise<boolean> {
     const { storage, history } = this.#parts, link = this.#link;
     const release = this.#throttle.enter("diff", link.isObserver);
-    const base = history.base, cursor = this.#cursorAfter(base);
-    const range = await storage.recovered.openRange(peerLast);
+    const base = history.base;
+    let range: LogRange | undefined;
     try {
+      const cursor = this.#cursorAfter(base);
+      this.#hold(link.syncedThrough, cursor);
+      range = await storage.recovered.openRange(peerLast);
+      const { before } = range;
       if (!await this.#isWorthwhile(range.bytes)) return this.#giveUp(cursor);
       let walk: SyncWalk | undefined, isLost = false;
       const end = await range.read(base, (zxid, bytes, start, end) => {
-        walk ??= new SyncWalk(peerLast, range.before === ZXID_NONE ? undefined : range.before);
+        walk ??= new SyncWalk(peerLast, before === ZXID_NONE ? undefined : before);
         if (isLost || !this.#take(walk, last, zxid, bytes, start, end)) {
           isLost = true;
           return;
@@ -232,7 +244,7 @@ export class SyncSender {
       return await this.#walk(walk, cursor, last);
     } finally {
       release();
-      await range.close();
+      await range?.close();
     }
   }
 
@@ -262,7 +274,9 @@ export class SyncSender {
       await stream.run({
         write: (view) => {
           link.output.write(view);
-          return link.output.isClogged ? link.output.drained() : undefined;
+          if (link.output.isClogged) return link.output.drained().then(this.#parts.onProgress);
+          this.#parts.onProgress();
+          return undefined;
         },
       }, isServing());
       log.info("Snapshot sent", { sid: link.sid, bytes: stream.bytes });

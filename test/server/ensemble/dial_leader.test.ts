@@ -1,0 +1,32 @@
+// Reaching the leader: several addresses at once, and no longer than allowed (peer-protocol §10).
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSim } from "../../../runtimes/sim/index.ts";
+import { dialLeader } from "../../../src/server/ensemble/dial_leader.ts";
+
+const NOWHERE = { host: "10.9.9.9", quorumPort: 2888, electionPort: 3888 };
+const THERE = { host: "leader", quorumPort: 2888, electionPort: 3888 };
+
+test("an address that swallows packets holds up no other; the connections that come late are closed", async () => {
+  const sim = createSim({ seed: 7 });
+  const leader = sim.machine("leader"), { net, clock } = sim.machine("learner").runtime;
+  let open = 0;
+  await sim.runUntil(leader.runtime.net.listen({ port: 2888 }, (connection) => {
+    open++;
+    connection.onData(() => {});
+    connection.onEnd(() => connection.end());
+    connection.onClose(() => open--);
+  }));
+  const dialling = { limitMs: 5000, pauseMs: 100, isOver: () => false };
+  const addresses = [NOWHERE, THERE, THERE];
+  const connection = await sim.runUntil(dialLeader({ net, clock }, { ...dialling, addresses }));
+  assert.notEqual(connection, undefined);
+  assert.ok(sim.nowMs < 100, `${sim.nowMs} ms`);
+  await sim.run(sim.nowMs + 1000);
+  assert.equal(open, 1);
+  const none = await sim.runUntil(
+    dialLeader({ net, clock }, { ...dialling, addresses: [NOWHERE] }),
+  );
+  assert.equal(none, undefined);
+  assert.ok(sim.nowMs >= 5000 && sim.nowMs < 8000, `${sim.nowMs} ms`);
+});
