@@ -134,13 +134,7 @@ export class Learner {
         if (this.#move("choice", "syncing", nowMs)) this.#settleAt(this.#lastLogged);
         return;
       case "trunc":
-        // What is cut lies behind something that we have.
-        if (event.zxid < 0 || event.zxid > this.#lastLogged) return this.#leave("wrongPacket");
-        if (!this.#move("choice", "truncating", nowMs)) return;
-        this.#truncateTo = event.zxid;
-        this.#deadlineMs = Infinity;
-        this.#effects.push({ kind: "truncate", zxid: event.zxid });
-        return;
+        return this.#onTrunc(event.zxid, nowMs);
       case "truncated":
         if (event.lastZxid !== this.#truncateTo) return this.#leave("truncateFailed");
         if (this.#move("truncating", "syncing", nowMs)) this.#settleAt(event.lastZxid);
@@ -169,6 +163,15 @@ export class Learner {
       default:
         return unreachable(event);
     }
+  }
+
+  #onTrunc(zxid: Zxid, nowMs: number): void {
+    // What is cut lies behind something that we have.
+    if (zxid < 0 || zxid > this.#lastLogged) return this.#leave("wrongPacket");
+    if (!this.#move("choice", "truncating", nowMs)) return;
+    this.#truncateTo = zxid;
+    this.#deadlineMs = Infinity;
+    this.#effects.push({ kind: "truncate", zxid });
   }
 
   /** A packet out of its place ends the role. */

@@ -85,16 +85,8 @@ test("what followers forward is bounded by bytes, however many clients there are
   });
 });
 
-test("a learner that goes away while the log is walked for it holds nothing in the history", async () => {
-  const history = new History(0 as Zxid, 500), payload = new Uint8Array(1000);
-  const append = (from: number, to: number): void => {
-    for (let zxid = from; zxid <= to; zxid++) {
-      history.append(zxid as Zxid, payload, 0, payload.length);
-      history.takeTurn();
-      history.applied(zxid as Zxid);
-    }
-  };
-  append(1, 3000);
+/** A learner's link that is gone at the first flush. */
+function goingLink(): { readonly isGone: boolean } {
   const link = {
     sid: 2,
     isObserver: false,
@@ -113,6 +105,15 @@ test("a learner that goes away while the log is walked for it holds nothing in t
       drained: () => Promise.resolve(),
     },
   };
+  return link;
+}
+
+/** What a sender works with: a log of any length, no snapshot worth sending. */
+function partsOver(
+  history: History,
+  payload: Uint8Array,
+  link: { readonly isGone: boolean },
+): object {
   const range = {
     bytes: 0,
     before: 1,
@@ -128,7 +129,7 @@ test("a learner that goes away while the log is walked for it holds nothing in t
     openRange: () => Promise.resolve(range),
     newestSnapshotBytes: () => Promise.resolve(1e9),
   };
-  const parts = {
+  return {
     context: {},
     storage: { recovered },
     history,
@@ -140,12 +141,25 @@ test("a learner that goes away while the log is walked for it holds nothing in t
     committed: () => history.lastZxid,
     onProgress: () => {},
   };
+}
+
+test("a learner that goes away while the log is walked for it holds nothing in the history", async () => {
+  const history = new History(0 as Zxid, 500), payload = new Uint8Array(1000);
+  const append = (from: number, to: number): void => {
+    for (let zxid = from; zxid <= to; zxid++) {
+      history.append(zxid as Zxid, payload, 0, payload.length);
+      history.takeTurn();
+      history.applied(zxid as Zxid);
+    }
+  };
+  append(1, 3000);
   type Sender = ConstructorParameters<typeof SyncSender>;
   const throttle = new SyncThrottle(
     { ...DEFAULT_ENSEMBLE_OPTIONS } as ConstructorParameters<typeof SyncThrottle>[0],
   );
+  const link = goingLink();
   const sender = new SyncSender(
-    parts as unknown as Sender[0],
+    partsOver(history, payload, link) as unknown as Sender[0],
     throttle,
     link as unknown as Sender[2],
   );
