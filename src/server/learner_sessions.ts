@@ -12,7 +12,7 @@ import type { Forwarder } from "./forwarder.ts";
 import type { ConnectRequest } from "./handshake.ts";
 import type { Replica } from "./replica.ts";
 import type { SessionTouch } from "./role.ts";
-import { type SessionParts, SessionService } from "./session_service.ts";
+import { type SessionParts, SessionService, TAKEN_UP } from "./session_service.ts";
 
 /** A connection that waits for the leader's word. */
 interface Waiting {
@@ -63,7 +63,13 @@ export class LearnerSessions extends SessionService {
   ): void {
     const id = request.sessionId, { hasReadOnly } = request;
     if (!isPasswordOf(id, request.password)) return this.refuse(connection, hasReadOnly);
+    // Not only when the leader has answered: from the question on it takes the session for this server's, and with it
+    // what an older connection here still asks for, though another server may have had the session in between.
+    this.evict(this.replica.sessions.get(id), connection);
     let waiting = this.#waiting.get(id);
+    for (const older of waiting ?? []) {
+      if (older.connection.isOpen) older.connection.close(TAKEN_UP);
+    }
     if (waiting === undefined) {
       waiting = new Fifo();
       this.#waiting.set(id, waiting);
@@ -80,7 +86,6 @@ export class LearnerSessions extends SessionService {
     if (waiting === undefined || !waiting.connection.isOpen) return;
     const { connection, timeoutMs, hasReadOnly } = waiting, replica = this.replica;
     if (!isValid) return this.refuse(connection, hasReadOnly);
-    this.evict(replica.sessions.get(id), connection);
     replica.stats.counters.revalidations++;
     const session = replica.sessions.track(id, timeoutMs, replica.nowMs());
     this.establish(connection, session, hasReadOnly);

@@ -14,6 +14,9 @@ import { type ConnectRequest, connectResponse, readConnectRequest } from "./hand
 import type { Replica } from "./replica.ts";
 import type { ServerTxn } from "./server_txn.ts";
 
+/** Why a connection ends when a newer one comes for its session. */
+export const TAKEN_UP = "Session was taken up by another connection";
+
 export interface SessionParts {
   readonly ids: SessionIds;
   readonly throttle: ConnectThrottle;
@@ -105,7 +108,7 @@ export abstract class SessionService {
   protected evict(session: Session | undefined, connection: ClientConnection): void {
     const holder = session?.owner;
     if (holder instanceof ClientConnection && holder !== connection) {
-      holder.close("Session was taken up by another connection");
+      holder.close(TAKEN_UP);
     }
   }
 
