@@ -9,7 +9,7 @@ import { projectRoot } from "../support/root.ts";
 import { ruleBroken, runSeed } from "./campaign.ts";
 import { drawPlan } from "./plan.ts";
 
-const FRESH = 100;
+const FRESH = 300;
 const RUNTIMES = ["node", "deno", "bun"];
 const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 

@@ -2,7 +2,8 @@
 import { createServer } from "node:net";
 import process from "node:process";
 
-const first = 21_500;
+/** Another where two checkouts are tested at once. */
+const first = Number(process.env["MENAGERIE_TEST_PORTS"] ?? 21_500);
 const perSlot = 200;
 let next = 0;
 
