@@ -104,6 +104,8 @@ export type LeaderDropReason =
   | "followerAhead" // its history is more recent than ours
   | "wrongPacket"
   | "replaced" // the same server connected again
+  | "alreadyHere" // the same server is connected, and answers
+  | "promisedElsewhere" // as below, but the leadership is young
   | "initLimit" // discovery or sync took too long
   | "syncLimit" // silent, or a proposal unacknowledged for too long
   | "tooOld" // speaks the protocol of 3.4
