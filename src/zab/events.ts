@@ -30,6 +30,8 @@ export type ElectionEffect =
   | { readonly kind: "send"; readonly to: Sid; readonly notification: Notification }
   /** Dial every voter that has no link. */
   | { readonly kind: "dial" }
+  /** Dial it although there may be a link: nothing was heard on it. */
+  | { readonly kind: "call"; readonly to: Sid }
   | {
     readonly kind: "elected";
     readonly role: "leading" | "following" | "observing";

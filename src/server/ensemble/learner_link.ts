@@ -38,6 +38,8 @@ export interface LearnerLinkHost {
 
 /** Apache gives those without a sid numbers below zero. */
 const NO_SID = -1 as Sid;
+/** Infos, epochs and acks: all that a learner has to say before it is up to date. */
+const EARLY_DATA_BYTES_MAX = 1024;
 /** Learners send it, and get it back. */
 const REVALIDATE_ZXID = -1;
 
@@ -46,8 +48,6 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly output: LinkOutput;
   sid = NO_SID;
   isObserver = false;
-  /** It was told UPTODATE. */
-  isLive = false;
   /** What the sync held, and the place behind it. */
   syncedThrough = 0 as Zxid;
   cursor: HistoryCursor | undefined;
@@ -55,7 +55,9 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly #host: LearnerLinkHost;
   readonly #input: PacketInput;
   readonly #reader: Reader;
+  readonly #dataBytesMax: number;
   #isIdentified = false;
+  #isLive = false;
   #isGone = false;
   /** The last ACK of the chunk under way; 0: none. */
   #acked = 0 as Zxid;
@@ -68,7 +70,8 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     this.id = id;
     this.#connection = connection;
     this.#host = host;
-    this.#input = new PacketInput(this, dataBytesMax);
+    this.#dataBytesMax = dataBytesMax;
+    this.#input = new PacketInput(this, EARLY_DATA_BYTES_MAX, EARLY_DATA_BYTES_MAX);
     this.#reader = new Reader(dataBytesMax);
     this.output = new LinkOutput(connection, () => this.close("it does not read what it is sent"));
     this.output.onDrain = () => host.onDrained(this);
@@ -85,6 +88,16 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   }
   get isIdentified(): boolean {
     return this.#isIdentified;
+  }
+  /** It was told UPTODATE. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** From now on it may forward what its clients send. */
+  goLive(): void {
+    this.#isLive = true;
+    this.#input.allow(this.#dataBytesMax);
   }
 
   feed(chunk: Uint8Array): void {
@@ -224,7 +237,7 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
 
   #live(what: string): LeaderWrites {
     const { writes } = this.#host;
-    this.#mustBe(this.isLive, what);
+    this.#mustBe(this.#isLive, what);
     if (writes === undefined) throw new ProtocolError(`${what} came before anybody is served`);
     return writes;
   }
