@@ -51,3 +51,7 @@ export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
 export const PROPOSED_BYTES_HARD_MAX = 256 * 1024 * 1024;
 /** Bytes that a learner has forwarded and has no answer to: beyond it its clients' input waits. */
 export const FORWARDED_BYTES_MAX = 16 * 1024 * 1024;
+/** What a forwarded request costs beside its bytes, at least: FORWARDED_BYTES_MAX bounds the small ones, syncs among them. */
+export const FORWARDED_EXTRA_BYTES = 32;
+/** Questions of one learner (SYNC, REVALIDATE) that wait for commits: more than that bound lets a learner of ours have. */
+export const LINK_OWED_MAX = 768 * 1024;

@@ -1,5 +1,6 @@
 /** One learner's connection at the leader: packets in, each with its place; what the feed and the sync send goes out. */
 import { ProtocolError } from "../../base/errors.ts";
+import { LINK_OWED_MAX } from "../../base/limits.ts";
 import { counterOf, epochOf, type Zxid } from "../../base/zxid.ts";
 import { Reader } from "../../jute/reader.ts";
 import type { Address, Connection } from "../../runtime.ts";
@@ -15,6 +16,7 @@ import {
   writeRevalidated,
 } from "../../zab/packets.ts";
 import type { Sid } from "../../zab/vote.ts";
+import { Fifo } from "../fifo.ts";
 import type { LeaderWrites, RemoteOrigin } from "../role.ts";
 import type { HistoryCursor } from "./history.ts";
 import { LinkOutput } from "./link_output.ts";
@@ -63,7 +65,9 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   #acked = 0 as Zxid;
   #hasRequests = false;
   /** SYNCs that wait for commits that the socket has not taken. */
-  readonly #syncs: Zxid[] = [];
+  readonly #syncs = new Fifo<Zxid>();
+  /** REVALIDATEs that wait for the end of their sessions. */
+  #asked = 0;
   #committed = 0 as Zxid;
 
   constructor(id: LinkId, connection: Connection, host: LearnerLinkHost, dataBytesMax: number) {
@@ -227,10 +231,15 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     const sessionId = r.int64(), timeoutMs = r.int32();
     const isValid = writes.revalidate(this, sessionId, timeoutMs);
     if (isValid !== undefined) writeRevalidated(this.output.w, zxid, sessionId, isValid);
+    else {
+      this.#asked++;
+      this.#boundOwed();
+    }
   }
 
   sessionClosed(sessionId: bigint): void {
     if (this.#isGone) return;
+    this.#asked--;
     writeRevalidated(this.output.w, REVALIDATE_ZXID, sessionId, false);
     this.output.flush();
   }
@@ -251,8 +260,15 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   /** SYNC belongs behind the COMMIT of `zxid`, and before the next one (role.ts). */
   syncBehind(zxid: Zxid): void {
     if (this.#isGone) return;
-    if (this.#syncs.length === 0 && this.#committed >= zxid) this.#sync();
-    else this.#syncs.push(zxid);
+    if (this.#syncs.size === 0 && this.#committed >= zxid) return this.#sync();
+    this.#syncs.push(zxid);
+    this.#boundOwed();
+  }
+
+  /** A learner of ours never has so many questions open (forwarder.ts), and Apache's a thousand clients' at most. */
+  #boundOwed(): void {
+    if (this.#syncs.size + this.#asked <= LINK_OWED_MAX) return;
+    this.close("it asks more than can be answered");
   }
 
   syncReached(): void {
@@ -260,12 +276,12 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   }
 
   get nextSync(): Zxid | undefined {
-    return this.#syncs[0];
+    return this.#syncs.peek();
   }
 
   committed(through: Zxid): void {
     this.#committed = through;
-    while (this.#syncs.length > 0 && (this.#syncs[0] as Zxid) <= through) {
+    while ((this.#syncs.peek() ?? Infinity) <= through) {
       this.#syncs.shift();
       this.#sync();
     }
