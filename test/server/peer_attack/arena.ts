@@ -135,6 +135,12 @@ export class Arena {
     assert.deepEqual(this.lines.filter(({ level }) => level === "error"), []);
   }
 
+  /** What was logged so far was as it should be. */
+  forget(): void {
+    this.unharmed();
+    this.lines.length = 0;
+  }
+
   /** Roles that began so far: an attack without effect leaves it as it is. */
   get elections(): number {
     return this.lines.filter(({ message }) => message === "Elected").length;

@@ -9,7 +9,7 @@ import { PacketType } from "../../../src/zab/packets.ts";
 import { type Arena, inArena } from "./arena.ts";
 import { ackEpoch, Attacker, ballot, hello, info, joined, pause, type Port } from "./attacker.ts";
 
-const CROWD = 700;
+const CROWD = 1000;
 const PORTS: readonly Port[] = ["election", "quorum"];
 
 /** So many at each server's port. */
