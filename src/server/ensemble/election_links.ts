@@ -16,6 +16,7 @@ import {
 } from "../../zab/initial_message.ts";
 import type { Sid } from "../../zab/vote.ts";
 import { ElectionLink, type ElectionLinkOwner } from "./election_link.ts";
+import { firstOf } from "./first_of.ts";
 import { Handshakes } from "./handshakes.ts";
 import { bind, type Door } from "./listening.ts";
 import { Strangers } from "./strangers.ts";
@@ -36,6 +37,9 @@ export interface ElectionLinksParts {
   readonly onMessage: (sid: Sid, message: Uint8Array) => void;
   readonly onLink: (sid: Sid, state: "up" | "down" | "refused") => void;
 }
+
+/** Of several addresses of a server: only one is told who calls. */
+const HEAD_START_MS = 100;
 
 export class ElectionLinks implements ElectionLinkOwner {
   readonly #parts: ElectionLinksParts;
@@ -107,19 +111,17 @@ export class ElectionLinks implements ElectionLinkOwner {
   // ------------------------------------------------------------------------------ dialling
 
   async #dial(sid: Sid, addresses: readonly ElectionAddress[]): Promise<void> {
-    const { net, log, connectTimeoutMs: timeoutMs } = this.#parts;
-    for (const { host, port } of addresses) {
-      let connection: Connection;
-      try {
-        connection = await net.connect({ host, port, timeoutMs });
-      } catch (error) {
+    const { log, connectTimeoutMs: timeoutMs } = this.#parts;
+    const connection = await firstOf(this.#parts, addresses, {
+      timeoutMs,
+      headStartMs: HEAD_START_MS,
+      onFailed: ({ host, port }, error) => {
         log.debug("Cannot reach an election port", { sid, host, port, error: messageOf(error) });
-        continue;
-      }
-      if (this.#isClosed) return connection.close();
-      return this.#dialled(sid, connection);
-    }
-    if (!this.#isClosed) this.#parts.onLink(sid, "refused");
+      },
+    });
+    if (this.#isClosed) return connection?.close();
+    if (connection !== undefined) return this.#dialled(sid, connection);
+    this.#parts.onLink(sid, "refused");
   }
 
   /** The whole message in one write: Apache reads it with one call. */

@@ -12,11 +12,9 @@ import { type EnsembleSetup, inSimEnsemble, type SimEnsemble } from "./support.t
  * 4, server 5.
  */
 function membership(members: readonly Member[]): Membership {
-  const groups = new Map([[1, [1, 2]], [2, [3, 4]], [3, [5]]]) as unknown as ReadonlyMap<
-    number,
-    Sid[]
-  >;
-  const weights = new Map([[1, 2], [2, 1], [4, 0]]) as ReadonlyMap<Sid, number>;
+  const sids = (...list: number[]): Sid[] => list.map((sid) => sid as Sid);
+  const groups = new Map([[1, sids(1, 2)], [2, sids(3, 4)], [3, sids(5)]]);
+  const weights = new Map([[1 as Sid, 2], [2 as Sid, 1], [4 as Sid, 0]]);
   return membershipOf(members, ZXID_ZERO, groups, weights);
 }
 const SETUP: EnsembleSetup = { voters: 5, membership };

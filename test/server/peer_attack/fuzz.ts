@@ -96,7 +96,7 @@ function quorumWords(random: Prng, sid: number, isMember: boolean): Uint8Array[]
 }
 
 function bend(random: Prng, pieces: Uint8Array[]): Uint8Array[] {
-  const bent = pieces.map((piece) => piece.slice());
+  const bent: Uint8Array[] = pieces.map((piece) => piece.slice());
   for (let i = random.below(4); i > 0 && bent.length > 0; i--) {
     const at = random.below(bent.length), piece = bent[at] as Uint8Array;
     const place = random.below(Math.max(1, piece.length));
