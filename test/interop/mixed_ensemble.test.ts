@@ -74,22 +74,31 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
     });
   });
 
-  test(`observers of ours and of Apache ${version}`, async () => {
-    const kinds = [version, "ours", { observer: "ours" }, { observer: version }] as const;
-    await withMixed(kinds, async (ensemble) => {
-      ensemble.start();
-      await ensemble.serving();
-      await writeEverywhere(ensemble, "/a");
-      await ensemble.kill(3);
-      await ensemble.kill(4);
-      const client = await ensemble.connect(1);
-      for (let i = 0; i < 20; i++) await done(create(client, `/away${i}`, "y"));
-      ensemble.start();
-      await ensemble.serving();
-      const clients = await writeEverywhere(ensemble, "/b");
-      for (const one of clients) assert.equal(await textAt(one, "/away19"), "y");
+  for (const [follower, leader] of [[version, "ours"], ["ours", version]] as const) {
+    test(`observers of ours and of Apache ${version}, ${leader} leads`, async () => {
+      const kinds = [follower, leader, { observer: "ours" }, { observer: version }] as const;
+      await withMixed(kinds, async (ensemble) => {
+        ensemble.start(1, 2);
+        assert.equal(await ensemble.serving(), 2);
+        ensemble.start();
+        await ensemble.serving();
+        await writeEverywhere(ensemble, "/a");
+        await ensemble.kill(3);
+        await ensemble.kill(4);
+        const client = await ensemble.connect(1);
+        for (let i = 0; i < 20; i++) await done(create(client, `/away${i}`, "y"));
+        ensemble.start();
+        assert.equal(await ensemble.serving(), 2);
+        const clients = await writeEverywhere(ensemble, "/b");
+        for (const one of clients) assert.equal(await textAt(one, "/away19"), "y");
+        // Leader and follower change places behind the observers' backs.
+        await ensemble.kill(2);
+        ensemble.start(2);
+        await ensemble.serving();
+        await writeEverywhere(ensemble, "/c");
+      });
     });
-  });
+  }
 
   for (const [leader, learner] of [["ours", version], [version, "ours"]] as const) {
     test(`${learner} takes a snapshot of ${leader} (${version})`, async () => {

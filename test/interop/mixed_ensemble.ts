@@ -30,10 +30,10 @@ export interface MixedOptions {
   readonly config?: readonly string[];
   /** Each has a second pair of ports for the others. */
   readonly hasTwoAddresses?: boolean;
+  readonly tickMs?: number;
 }
 
 const CONFIG = [
-  "tickTime=500",
   "initLimit=20",
   "syncLimit=10",
   "minSessionTimeout=1000",
@@ -53,10 +53,10 @@ export class MixedEnsemble {
   /** @param kinds by sid, from 1; nothing runs yet */
   static async of(
     kinds: readonly (Kind | { readonly observer: Kind })[],
-    { config = [], hasTwoAddresses = false }: MixedOptions = {},
+    { config = [], hasTwoAddresses = false, tickMs = 500 }: MixedOptions = {},
   ): Promise<MixedEnsemble> {
     const extra = hasTwoAddresses ? ["multiAddress.enabled=true"] : [];
-    const ensemble = new MixedEnsemble([...config, ...extra]);
+    const ensemble = new MixedEnsemble([`tickTime=${tickMs}`, ...config, ...extra]);
     for (const [index, kind] of kinds.entries()) {
       const folder = join(ensemble.#work, String(index + 1));
       const addresses: [number, number][] = [];
