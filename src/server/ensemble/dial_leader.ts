@@ -1,5 +1,5 @@
 /** Reaching the elected leader's quorum port (peer-protocol §10): it may not have heard of its election yet. */
-import type { Clock, Connection, MonotonicMs, Net } from "../../runtime.ts";
+import type { Cancel, Clock, Connection, MonotonicMs, Net } from "../../runtime.ts";
 import type { MemberAddress } from "../../zab/membership.ts";
 import { firstOf } from "./first_of.ts";
 
@@ -15,6 +15,8 @@ export interface Dialling {
   readonly pauseMs: number;
   /** Nobody wants it any more. */
   readonly isOver: () => boolean;
+  /** What it gets gives up the attempt under way, for those who do not want it any more. */
+  readonly onPending: (giveUp: Cancel) => void;
 }
 
 /** @returns undefined: it cannot be reached */
@@ -22,7 +24,7 @@ export async function dialLeader(
   host: { readonly net: Net; readonly clock: Clock },
   dialling: Dialling,
 ): Promise<Connection | undefined> {
-  const { clock } = host, { limitMs, pauseMs, addresses, isOver } = dialling;
+  const { clock } = host, { limitMs, pauseMs, addresses, isOver, onPending } = dialling;
   const places = addresses.map(({ host: name, quorumPort: port }) => ({ host: name, port }));
   const untilMs = clock.monotonicMs() + limitMs;
   let pause = Math.min(FIRST_PAUSE_MS, pauseMs), paused = 0;
@@ -30,7 +32,8 @@ export async function dialLeader(
     const leftMs = Math.floor(untilMs - clock.monotonicMs());
     if (isOver() || leftMs <= 0) return undefined;
     // All at once (peer-protocol §10).
-    const connection = await firstOf(host, places, { timeoutMs: leftMs, headStartMs: 0 });
+    const attempts = { timeoutMs: leftMs, headStartMs: 0, onPending };
+    const connection = await firstOf(host, places, attempts);
     if (connection !== undefined && !isOver()) return connection;
     connection?.close();
     if (paused >= PAUSES_IN_ALL * pauseMs || addresses.length === 0) return undefined;

@@ -7,7 +7,7 @@
  */
 import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { Clock, Connection, Listener, Net } from "../../runtime.ts";
+import type { Cancel, Clock, Connection, Listener, Net } from "../../runtime.ts";
 import {
   type ElectionAddress,
   type InitialMessage,
@@ -44,7 +44,8 @@ const HEAD_START_MS = 100;
 export class ElectionLinks implements ElectionLinkOwner {
   readonly #parts: ElectionLinksParts;
   readonly #links = new Map<Sid, ElectionLink>();
-  readonly #dialling = new Set<Sid>();
+  /** How to give each up. */
+  readonly #dialling = new Map<Sid, Cancel>();
   /** The last message to each: whoever connects gets it (again). */
   readonly #last = new Map<Sid, Uint8Array>();
   readonly #strangers: Strangers;
@@ -96,13 +97,13 @@ export class ElectionLinks implements ElectionLinkOwner {
     if (this.#isClosed || sid === this.#parts.sid || this.#dialling.has(sid)) return;
     const addresses = this.#parts.addressesOf(sid) ?? this.#strangers.addressesOf(sid) ?? [];
     if (addresses.length === 0) return;
-    this.#dialling.add(sid);
     void this.#dial(sid, addresses).finally(() => this.#dialling.delete(sid));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#handshakes.close();
+    for (const giveUp of this.#dialling.values()) giveUp();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
@@ -115,6 +116,7 @@ export class ElectionLinks implements ElectionLinkOwner {
     const connection = await firstOf(this.#parts, addresses, {
       timeoutMs,
       headStartMs: HEAD_START_MS,
+      onPending: (giveUp) => this.#dialling.set(sid, giveUp),
       onFailed: ({ host, port }, error) => {
         log.debug("Cannot reach an election port", { sid, host, port, error: messageOf(error) });
       },

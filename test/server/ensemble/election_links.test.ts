@@ -251,3 +251,19 @@ test("whoever says that it is another server is found out when that one is calle
     });
   }
 });
+
+test("whoever is being called when this server stops is not waited for", async () => {
+  await inSim(async ({ node, sleep }) => {
+    const one = node(1);
+    await one.start();
+    // Nobody answers there: packets are swallowed.
+    node(2).machine.crash();
+    one.send(2, "hello");
+    await sleep(10);
+    await one.links.close();
+    const states = one.states.length;
+    node(2).machine.start();
+    await sleep(5000);
+    assert.deepEqual([one.states.length, one.heard], [states, []]);
+  });
+});
