@@ -33,9 +33,8 @@ export interface MixedOptions {
   readonly tickMs?: number;
 }
 
+const INIT_LIMIT_MS = 10_000, SYNC_LIMIT_MS = 5000;
 const CONFIG = [
-  "initLimit=20",
-  "syncLimit=10",
   "minSessionTimeout=1000",
   "maxSessionTimeout=60000",
   "4lw.commands.whitelist=*",
@@ -56,7 +55,14 @@ export class MixedEnsemble {
     { config = [], hasTwoAddresses = false, tickMs = 500 }: MixedOptions = {},
   ): Promise<MixedEnsemble> {
     const extra = hasTwoAddresses ? ["multiAddress.enabled=true"] : [];
-    const ensemble = new MixedEnsemble([`tickTime=${tickMs}`, ...config, ...extra]);
+    const ensemble = new MixedEnsemble([
+      `tickTime=${tickMs}`,
+      // Apache's servers miss each other at times: whoever waits for the other then waits so long.
+      `initLimit=${Math.ceil(INIT_LIMIT_MS / tickMs)}`,
+      `syncLimit=${Math.ceil(SYNC_LIMIT_MS / tickMs)}`,
+      ...config,
+      ...extra,
+    ]);
     for (const [index, kind] of kinds.entries()) {
       const folder = join(ensemble.#work, String(index + 1));
       const addresses: [number, number][] = [];

@@ -217,3 +217,26 @@ test("many times a second under the names of all: they elect all the same", asyn
     await arena.serves(true);
   });
 });
+
+test("far votes under the names of voters, also for who is not there: once they end somebody is elected", async () => {
+  await inArena(async (arena, leader) => {
+    let isOver = false;
+    const storm = Promise.all([1, 2, 3].map(async (sid) => {
+      while (!isOver) {
+        for (const other of [1, 2, 3].filter((one) => one !== sid)) {
+          const liar = await Attacker.at(arena, other, "election");
+          liar.say(joined(hello(sid), ...LIES, ballot({ ...FAR, leader })));
+          await pause(5);
+          liar.close();
+        }
+      }
+    }));
+    await arena.stop(leader);
+    await pause(500);
+    isOver = true;
+    await storm;
+    await arena.serves(true);
+    await arena.start(leader);
+    await arena.serves(true);
+  });
+});
