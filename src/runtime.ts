@@ -76,10 +76,16 @@ export interface Net {
    * @throws {RuntimeError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ACCESS
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
-  /** @throws {RuntimeError} REFUSED, TIMED_OUT (after `timeoutMs`), NAME_NOT_FOUND, UNREACHABLE */
-  connect(
-    options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
-  ): Promise<Connection>;
+  /** @throws {RuntimeError} REFUSED, TIMED_OUT (after `timeoutMs`), NAME_NOT_FOUND, UNREACHABLE, CLOSED (given up) */
+  connect(options: DialOptions): Promise<Connection>;
+}
+
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs?: number;
+  /** Called before `connect` returns, where attempts take time; what it gets gives the attempt up, unless it is over. */
+  readonly onPending?: (giveUp: Cancel) => void;
 }
 
 export interface Listener {

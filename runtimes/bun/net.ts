@@ -1,6 +1,6 @@
 /** TCP by Bun.listen and Bun.connect: twice the throughput of node:net there (docs/internals/performance.md). */
 import type { Socket, SocketHandler } from "bun";
-import type { Connection, Listener, ListenOptions, Net } from "../../src/runtime.ts";
+import type { Connection, DialOptions, Listener, ListenOptions, Net } from "../../src/runtime.ts";
 import { RuntimeError } from "../../src/runtime.ts";
 import { addressOf } from "../node/connection.ts";
 import { BunConnection } from "./connection.ts";
@@ -62,17 +62,20 @@ function listen(
   });
 }
 
-function connect(
-  options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
-): Promise<Connection> {
+/** An attempt that was given up goes on in the background: Bun can end it no sooner. */
+function connect(options: DialOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const what = `connect to ${options.host}:${options.port}`;
     let late = false;
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
+    const abandon = (code: "TIMED_OUT" | "CLOSED", why: string): void => {
+      clearTimeout(timer);
       late = true;
-      const text = `Cannot ${what}: no answer in ${options.timeoutMs} ms`;
-      reject(new RuntimeError("TIMED_OUT", text));
+      reject(new RuntimeError(code, `Cannot ${what}: ${why}`));
+    };
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
+      abandon("TIMED_OUT", `no answer in ${options.timeoutMs} ms`);
     }, options.timeoutMs);
+    options.onPending?.(() => abandon("CLOSED", "it was given up"));
     const socket = handlers((connection) => {
       clearTimeout(timer);
       if (late) return connection.close();

@@ -1,6 +1,6 @@
 /** TCP by node:net: listeners and outgoing connections. Deno's node:net too (see runtimes/deno/net.ts). */
 import net from "node:net";
-import type { Connection, Listener, ListenOptions, Net } from "../../src/runtime.ts";
+import type { Connection, DialOptions, Listener, ListenOptions, Net } from "../../src/runtime.ts";
 import { RuntimeError } from "../../src/runtime.ts";
 import { addressOf, NodeConnection } from "./connection.ts";
 import { mapError } from "./errors.ts";
@@ -46,9 +46,7 @@ class NodeListener implements Listener {
   }
 }
 
-function connect(
-  options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
-): Promise<Connection> {
+function connect(options: DialOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const what = `connect to ${options.host}:${options.port}`;
     const socket = net.connect({
@@ -57,11 +55,18 @@ function connect(
       allowHalfOpen: true,
       noDelay: true,
     });
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
-      const late = `Cannot ${what}: no answer in ${options.timeoutMs} ms`;
-      reject(new RuntimeError("TIMED_OUT", late));
+    const abandon = (code: "TIMED_OUT" | "CLOSED", why: string): void => {
+      clearTimeout(timer);
+      reject(new RuntimeError(code, `Cannot ${what}: ${why}`));
       socket.destroy();
+    };
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
+      abandon("TIMED_OUT", `no answer in ${options.timeoutMs} ms`);
     }, options.timeoutMs);
+    let isOpen = false;
+    options.onPending?.(() => {
+      if (!isOpen) abandon("CLOSED", "it was given up");
+    });
     const fail = (error: Error): void => {
       clearTimeout(timer);
       reject(mapError(error, what));
@@ -69,6 +74,7 @@ function connect(
     socket.on("error", fail);
     socket.once("connect", () => {
       clearTimeout(timer);
+      isOpen = true;
       const connection = new NodeConnection(socket);
       socket.off("error", fail);
       resolve(connection);

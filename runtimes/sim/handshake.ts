@@ -2,7 +2,7 @@
  * Connecting, as TCP does it: SYN, its answer, and the packet that lets the listener's process hear of the stream. A SYN or an
  * answer that is lost is sent again, at growing distances; the system gives up at last, the caller perhaps before.
  */
-import type { Address, Connection } from "../../src/runtime.ts";
+import type { Address, Connection, DialOptions } from "../../src/runtime.ts";
 import { RuntimeError } from "../../src/runtime.ts";
 import { SimConnection } from "./connection.ts";
 import { label } from "./labels.ts";
@@ -22,17 +22,11 @@ const REFUSED = label("syn refused");
 const WAIT = label("connect timeout");
 const RESOLVE = label("resolve");
 
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly timeoutMs?: number;
-}
-
 export function connect(
   network: Network,
   host: Host,
   life: Life,
-  options: ConnectOptions,
+  options: DialOptions,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     new Handshake(network, host, life, options, resolve, reject).begin();
@@ -43,7 +37,7 @@ class Handshake {
   readonly #network: Network;
   readonly #host: Host;
   readonly #life: Life;
-  readonly #options: ConnectOptions;
+  readonly #options: DialOptions;
   readonly #resolve: (connection: Connection) => void;
   readonly #reject: (error: RuntimeError) => void;
   #settled = false;
@@ -54,7 +48,7 @@ class Handshake {
     network: Network,
     host: Host,
     life: Life,
-    options: ConnectOptions,
+    options: DialOptions,
     resolve: (connection: Connection) => void,
     reject: (error: RuntimeError) => void,
   ) {
@@ -67,7 +61,8 @@ class Handshake {
   }
 
   begin(): void {
-    const { timeoutMs } = this.#options;
+    const { timeoutMs, onPending } = this.#options;
+    onPending?.(() => void this.#fail("CLOSED", "it was given up"));
     if (timeoutMs !== undefined) {
       const words = `no answer in ${timeoutMs} ms`;
       this.#timeout = this.#life.after(
@@ -123,7 +118,7 @@ class Handshake {
     }, this.#options.port);
   }
 
-  #fail(code: "REFUSED" | "TIMED_OUT" | "NAME_NOT_FOUND", words: string): unknown {
+  #fail(code: "REFUSED" | "TIMED_OUT" | "NAME_NOT_FOUND" | "CLOSED", words: string): unknown {
     if (this.#settled) return QUIET;
     this.#settle();
     const { host, port } = this.#options;

@@ -37,8 +37,12 @@ export const HISTORY_CHUNK_BYTES_FIRST = 64 * 1024;
 export const HISTORY_KEPT_BYTES_MAX = 32 * 1024 * 1024;
 /** What a slow learner's link may hold back; beyond it the link is dropped: a snapshot is the shorter way then. */
 export const HISTORY_BYTES_MAX = 128 * 1024 * 1024;
-/** Connections to an election or quorum port that have not said who they are: more than any ensemble has servers. */
-export const PEER_HANDSHAKES_MAX = 256;
+/** Connections to an election or quorum port that have not said who they are: more than a backlog gives at once. */
+export const PEER_HANDSHAKES_MAX = 600;
+/** Servers outside the configuration that are connected to an election port, or follow a leader: joiners and observers. */
+export const PEER_STRANGERS_MAX = 255;
+/** Where one of them said that it listens: each is dialled, one after the other. */
+export const PEER_ADDRESSES_MAX = 16;
 /** What one link between servers may owe to the system: a turn's proposals, answers; a sync waits for every piece. */
 export const LINK_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes proposed by a leader and not applied: beyond it clients' input waits. */
@@ -47,3 +51,7 @@ export const PROPOSED_BYTES_MAX = 32 * 1024 * 1024;
 export const PROPOSED_BYTES_HARD_MAX = 256 * 1024 * 1024;
 /** Bytes that a learner has forwarded and has no answer to: beyond it its clients' input waits. */
 export const FORWARDED_BYTES_MAX = 16 * 1024 * 1024;
+/** What a forwarded request costs beside its bytes, at least: FORWARDED_BYTES_MAX bounds the small ones, syncs among them. */
+export const FORWARDED_EXTRA_BYTES = 32;
+/** Questions of one learner (SYNC, REVALIDATE) that wait for commits: more than that bound lets a learner of ours have. */
+export const LINK_OWED_MAX = 768 * 1024;

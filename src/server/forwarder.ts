@@ -6,7 +6,7 @@
 import { int64Of } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
 import { formatZxid } from "../base/zxid.ts";
-import { FORWARDED_BYTES_MAX } from "../base/limits.ts";
+import { FORWARDED_BYTES_MAX, FORWARDED_EXTRA_BYTES } from "../base/limits.ts";
 import type { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
 import { Code, codeName } from "../protocol/codes.ts";
@@ -127,7 +127,7 @@ export class Forwarder implements Writes {
     identities: ClientConnection["requests"]["identities"],
   ): void {
     const { sessionId, xid: cxid, type } = txn;
-    txn.bytesAway = end - start;
+    txn.bytesAway = end - start + FORWARDED_EXTRA_BYTES;
     this.#bytesAway += txn.bytesAway;
     this.#role.sendRequest({ sessionId, cxid, type, bytes, start, end, identities });
     this.#hasNew = true;

@@ -101,7 +101,9 @@ export class LocalSessions extends SessionService {
   revalidate(origin: RemoteOrigin, id: bigint, timeoutMs: number): boolean | undefined {
     const replica = this.replica, session = replica.sessions.get(id);
     if (this.#isUndecided(session)) {
-      this.#asked.set(id, [...this.#asked.get(id) ?? [], origin]);
+      const asked = this.#asked.get(id);
+      if (asked === undefined) this.#asked.set(id, [origin]);
+      else asked.push(origin);
       return undefined;
     }
     if (
@@ -141,6 +143,11 @@ export class LocalSessions extends SessionService {
   forgetOrigin(origin: RemoteOrigin): void {
     for (const session of this.replica.sessions.sessions()) {
       if (session.owner === origin) session.owner = LINK_GONE;
+    }
+    for (const [id, asked] of this.#asked) {
+      const others = asked.filter((one) => one !== origin);
+      if (others.length === 0) this.#asked.delete(id);
+      else this.#asked.set(id, others);
     }
   }
 }

@@ -59,7 +59,10 @@ export class Election {
   #redialAtMs = Infinity;
   #intervalMs: number;
   #resendAtMs = Infinity;
-  /** Silence until then ends the election; Infinity: no quorum yet. */
+  #sentAtMs = 0;
+  /** Voters heard since then. */
+  readonly #heard = new Set<Sid>();
+  /** Without a better vote until then the election ends; Infinity: no quorum yet. */
   #finalizeAtMs = Infinity;
   #isOver = false;
   #effects: ElectionEffect[] = [];
@@ -94,7 +97,8 @@ export class Election {
         this.#clock = Math.min(this.#clock + 1, ROUND_MAX - 1);
         this.#dial(nowMs);
         this.#propose(this.#setup.ownVote);
-        this.#resendAtMs = nowMs + this.#intervalMs;
+        this.#sentAtMs = nowMs;
+        this.#putOff(nowMs);
         return this.#judge(nowMs);
       case "notification":
         return this.#onNotification(event.from, event.notification, nowMs);
@@ -120,15 +124,34 @@ export class Election {
     if (nowMs >= this.#redialAtMs) this.#dial(nowMs);
     if (nowMs < this.#resendAtMs) return;
     this.#dial(nowMs);
+    if (this.#intervalMs > this.#setup.minIntervalMs) this.#callSilent();
+    this.#heard.clear();
     this.#sendAll();
     this.#intervalMs = Math.min(2 * this.#intervalMs, this.#setup.maxIntervalMs);
-    this.#resendAtMs = nowMs + this.#intervalMs;
+    this.#sentAtMs = nowMs;
+    this.#putOff(nowMs);
+  }
+
+  /** What is heard puts off the next sending, but not for ever. */
+  #putOff(nowMs: number): void {
+    const interval = this.#intervalMs;
+    this.#resendAtMs = Math.min(nowMs + interval, this.#sentAtMs + 2 * interval);
+  }
+
+  /** Everybody who is there answers: behind a link that says nothing may be somebody else, or nobody. */
+  #callSilent(): void {
+    for (const sid of this.#voters) {
+      const state = this.#links.get(sid), isGone = state === "down" || state === "refused";
+      if (sid === this.#setup.sid || isGone || this.#heard.has(sid)) continue;
+      this.#effects.push({ kind: "call", to: sid });
+    }
   }
 
   #onNotification(from: Sid, n: Notification, nowMs: number): void {
     if (!this.#voters.has(from)) return this.#answerStranger(from, n, nowMs);
-    this.#resendAtMs = nowMs + this.#intervalMs;
     if (!isBelievable(n.vote, n.electionEpoch)) return;
+    this.#heard.add(from);
+    this.#putOff(nowMs);
     const isLooking = n.state === ServerState.looking;
     if (isLooking && n.electionEpoch < this.#clock) return this.#send(from);
     if (!this.#voters.has(n.vote.leader) || n.state === ServerState.observing) return;
@@ -183,7 +206,8 @@ export class Election {
       this.#finalizeAtMs = Infinity;
       return;
     }
-    this.#finalizeAtMs = nowMs + this.#setup.finalizeWaitMs;
+    // From the vote that made it a quorum on: who repeats itself holds up nobody.
+    if (this.#finalizeAtMs === Infinity) this.#finalizeAtMs = nowMs + this.#setup.finalizeWaitMs;
     this.#endIfNobodyIsMissing();
   }
 

@@ -30,6 +30,8 @@ export type ElectionEffect =
   | { readonly kind: "send"; readonly to: Sid; readonly notification: Notification }
   /** Dial every voter that has no link. */
   | { readonly kind: "dial" }
+  /** Dial it although there may be a link: nothing was heard on it. */
+  | { readonly kind: "call"; readonly to: Sid }
   | {
     readonly kind: "elected";
     readonly role: "leading" | "following" | "observing";
@@ -104,6 +106,8 @@ export type LeaderDropReason =
   | "followerAhead" // its history is more recent than ours
   | "wrongPacket"
   | "replaced" // the same server connected again
+  | "alreadyHere" // the same server is connected, and answers
+  | "promisedElsewhere" // as below, but the leadership is young
   | "initLimit" // discovery or sync took too long
   | "syncLimit" // silent, or a proposal unacknowledged for too long
   | "tooOld" // speaks the protocol of 3.4

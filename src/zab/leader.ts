@@ -13,8 +13,8 @@ import type {
   Step,
 } from "./events.ts";
 import { type Holder, Holders } from "./holders.ts";
+import { faultOf, mayRaise } from "./info_check.ts";
 import { LearnerLink } from "./leader_link.ts";
-import { PROTOCOL_VERSION } from "./packets.ts";
 import { haveQuorum, type Quorum } from "./quorum.ts";
 import type { Sid } from "./vote.ts";
 
@@ -42,11 +42,6 @@ type Phase =
   | "serving"
   | "left";
 
-/**
- * How far beyond ours the promise of an observer may raise the epoch, and that of a voter may end a leadership: whoever is
- * farther off would use up the epochs.
- */
-const EPOCH_LEAD_MAX = 1024;
 const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
 
 export class Leader {
@@ -62,6 +57,7 @@ export class Leader {
   #epoch: number;
   /** The epoch that is on its way to the disk as accepted. */
   #storing = 0;
+  #decidedAtMs = 0;
   /** By when the phase must be over; Infinity while serving. */
   #phaseDeadlineMs = Infinity;
   #tickAtMs = Infinity;
@@ -141,6 +137,7 @@ export class Leader {
       case "acceptedEpochStored":
         if (this.#phase !== "storingAccepted") return;
         if (this.#epoch > this.#storing) return this.#storeAccepted();
+        this.#decidedAtMs = nowMs;
         this.#enter("epochAcks", nowMs);
         for (const [id, link] of this.#links) {
           if (link.phase === "info") this.#inform(id, link, nowMs);
@@ -178,33 +175,43 @@ export class Leader {
   // ------------------------------------------------------------------------------ discovery
 
   #onInfo(info: Extract<LeaderEvent, { kind: "learnerInfo" }>, nowMs: number): void {
-    const { link: id, sid, isObserver, acceptedEpoch } = info;
-    const isVoter = !isObserver && sid !== this.#setup.sid && this.#isVoter(sid);
-    const isFar = isVoter && this.#isDecided && acceptedEpoch > this.#epoch + EPOCH_LEAD_MAX;
+    const { link: id, sid, acceptedEpoch } = info;
     if (this.#links.has(id)) return this.#drop(id, "wrongPacket");
-    if (info.protocolVersion < PROTOCOL_VERSION) return this.#drop(id, "tooOld");
-    if (isFar || acceptedEpoch >= EPOCH_MAX || acceptedEpoch < -1) {
-      return this.#drop(id, "epochFar");
+    const isVoter = !info.isObserver && sid !== this.#setup.sid && this.#isVoter(sid);
+    const fault = faultOf({ ...info, isVoter }, {
+      epoch: this.#epoch,
+      isDecided: this.#isDecided,
+      acceptedEpoch: this.#setup.acceptedEpoch,
+      configVersion: this.#setup.configVersion,
+    });
+    if (fault !== undefined) return this.#drop(id, fault);
+    for (const [other, link] of this.#links) {
+      if (link.sid !== sid) continue;
+      // Whoever just answered is there, and the newcomer somebody else, or early: it comes again.
+      if (link.isThere(nowMs, this.#setup)) return this.#drop(id, "alreadyHere");
+      this.#drop(other, "replaced");
     }
-    if (info.configVersion > this.#setup.configVersion) return this.#drop(id, "configAhead");
-    for (const [other, link] of this.#links) if (link.sid === sid) this.#drop(other, "replaced");
+    const isPromised = isVoter && this.#isDecided && acceptedEpoch > this.#epoch;
+    if (isPromised) return this.#onPromised(id, nowMs);
     const link = new LearnerLink(sid, isVoter);
     this.#links.set(id, link);
     if (isVoter) this.#holders.add(link);
-    if (!this.#isDecided) this.#countInfo(link, acceptedEpoch);
-    // It promised its votes to a higher epoch, of a leadership that came to nothing, and can join us no more.
-    else if (isVoter && acceptedEpoch > this.#epoch) this.#leave("promisedElsewhere");
-    else this.#inform(id, link, nowMs);
-  }
-
-  /** The epoch is above every promise that we were told in time (observers' too, else they could not follow). */
-  #countInfo({ sid, isVoter }: LearnerLink, acceptedEpoch: number): void {
-    if (isVoter || acceptedEpoch <= this.#setup.acceptedEpoch + EPOCH_LEAD_MAX) {
+    if (this.#isDecided) return this.#inform(id, link, nowMs);
+    if (mayRaise({ ...info, isVoter }, this.#setup.acceptedEpoch)) {
       this.#epoch = Math.max(this.#epoch, acceptedEpoch + 1);
     }
     if (!isVoter || this.#phase !== "connecting") return;
     this.#infos.add(sid);
     this.#judgeInfos();
+  }
+
+  /**
+   * It promised its votes to a higher epoch, of a leadership that came to nothing: only a new election lets it join. Not at
+   * once: nobody is to end one leadership after the other by saying so.
+   */
+  #onPromised(id: LinkId, nowMs: number): void {
+    if (nowMs >= this.#decidedAtMs + this.#setup.initLimitMs) this.#leave("promisedElsewhere");
+    else this.#drop(id, "promisedElsewhere");
   }
 
   /** Nobody was told of the epoch before. */

@@ -28,6 +28,7 @@ export class LearnerLink {
   syncedThrough: Zxid = ZXID_ZERO;
   /** Its ack of NEWLEADER came before we were told that NEWLEADER is written. */
   isTakenEarly = false;
+  #heardAtMs = -Infinity;
   /** Infinity: it waits for us. */
   #deadlineMs = Infinity;
   /** One proposal at a time is watched for its ack. */
@@ -55,10 +56,16 @@ export class LearnerLink {
   }
 
   heard(nowMs: number, { initLimitMs, syncLimitMs }: Limits): void {
+    this.#heardAtMs = nowMs;
     if (this.phase === "live") this.#deadlineMs = nowMs + syncLimitMs;
     else if (this.phase === "informed" || this.phase === "syncing" || this.phase === "offered") {
       this.#deadlineMs = nowMs + initLimitMs;
     } else this.#deadlineMs = Infinity;
+  }
+
+  /** It is live, and answered one of the last two pings. */
+  isThere(nowMs: number, { tickMs }: { readonly tickMs: number }): boolean {
+    return this.phase === "live" && nowMs < this.#heardAtMs + tickMs;
   }
 
   /** Why it is to be dropped at this tick. */

@@ -31,7 +31,8 @@ const TORN_KEPT_BYTES = 64 * 1024;
 
 export class PacketInput {
   readonly #sink: PacketSink;
-  readonly #dataBytesMax: number;
+  #dataBytesMax: number;
+  #authBytesMax: number;
   #isStopped = false;
   /** The beginning of a packet whose end has not come. Invariant: #tornBytes < #needed. */
   #torn: Uint8Array = NOTHING;
@@ -45,10 +46,17 @@ export class PacketInput {
   #held: Uint8Array = NOTHING;
   #heldBytes = 0;
 
-  /** @param dataBytesMax jute.maxbuffer and its extra */
-  constructor(sink: PacketSink, dataBytesMax: number) {
+  /** @param dataBytesMax jute.maxbuffer and its extra, unless whoever sends is to be trusted with less */
+  constructor(sink: PacketSink, dataBytesMax: number, authBytesMax = AUTH_BYTES_MAX) {
     this.#sink = sink;
     this.#dataBytesMax = dataBytesMax;
+    this.#authBytesMax = authBytesMax;
+  }
+
+  /** From now on. */
+  allow(dataBytesMax: number): void {
+    this.#dataBytesMax = dataBytesMax;
+    this.#authBytesMax = AUTH_BYTES_MAX;
   }
 
   get isStopped(): boolean {
@@ -176,9 +184,9 @@ export class PacketInput {
       if (end - at < this.#authAt + 4) return this.#needs(this.#authAt + 4);
       const length = int32At(bytes, at + this.#authAt);
       const after = this.#authAt + 4 + Math.max(length, 0);
-      if (length < -1 || after - authStart > AUTH_BYTES_MAX) {
+      if (length < -1 || after - authStart > this.#authBytesMax) {
         throw new ProtocolError(
-          `Cannot take a packet with an id of ${length} bytes, allowed ${AUTH_BYTES_MAX} together`,
+          `Cannot take a packet with an id of ${length} bytes, allowed ${this.#authBytesMax} together`,
         );
       }
       if (end - at < after) return this.#needs(after);

@@ -3,32 +3,9 @@
 import assert from "node:assert/strict";
 import { Op } from "../../src/protocol/ops.ts";
 import type { TestClient } from "../support/client.ts";
-import { childrenOf, create, done, pathOnly, setData, textAt } from "../support/requests.ts";
-import { type MixedEnsemble, withMixed } from "./mixed_ensemble.ts";
+import { childrenOf, create, done, textAt } from "../support/requests.ts";
+import { type MixedEnsemble, sync, withMixed, writeEverywhere } from "./mixed_ensemble.ts";
 import { test } from "./reference.ts";
-
-async function sync(client: TestClient): Promise<void> {
-  await done(client.send(Op.sync, pathOnly("/")));
-}
-
-/** A write at each server, seen at every other. */
-async function writeEverywhere(ensemble: MixedEnsemble, root: string): Promise<TestClient[]> {
-  const sids = ensemble.members.filter(({ process }) => process).map(({ sid }) => sid);
-  const clients = await Promise.all(sids.map((sid) => ensemble.connect(sid)));
-  await done(create(clients[0] as TestClient, root));
-  for (const [index, client] of clients.entries()) {
-    await sync(client);
-    await done(create(client, `${root}/n${index}`, `from ${index}`));
-    await done(setData(client, `${root}/n${index}`, `again ${index}`));
-  }
-  for (const client of clients) {
-    await sync(client);
-    for (const index of clients.keys()) {
-      assert.equal(await textAt(client, `${root}/n${index}`), `again ${index}`);
-    }
-  }
-  return clients;
-}
 
 for (const version of ["3.8.0", "3.9.5"] as const) {
   test(`one of ours follows Apache ${version}`, async () => {
@@ -97,22 +74,31 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
     });
   });
 
-  test(`observers of ours and of Apache ${version}`, async () => {
-    const kinds = [version, "ours", { observer: "ours" }, { observer: version }] as const;
-    await withMixed(kinds, async (ensemble) => {
-      ensemble.start();
-      await ensemble.serving();
-      await writeEverywhere(ensemble, "/a");
-      await ensemble.kill(3);
-      await ensemble.kill(4);
-      const client = await ensemble.connect(1);
-      for (let i = 0; i < 20; i++) await done(create(client, `/away${i}`, "y"));
-      ensemble.start();
-      await ensemble.serving();
-      const clients = await writeEverywhere(ensemble, "/b");
-      for (const one of clients) assert.equal(await textAt(one, "/away19"), "y");
+  for (const [follower, leader] of [[version, "ours"], ["ours", version]] as const) {
+    test(`observers of ours and of Apache ${version}, ${leader} leads`, async () => {
+      const kinds = [follower, leader, { observer: "ours" }, { observer: version }] as const;
+      await withMixed(kinds, async (ensemble) => {
+        ensemble.start(1, 2);
+        assert.equal(await ensemble.serving(), 2);
+        ensemble.start();
+        await ensemble.serving();
+        await writeEverywhere(ensemble, "/a");
+        await ensemble.kill(3);
+        await ensemble.kill(4);
+        const client = await ensemble.connect(1);
+        for (let i = 0; i < 20; i++) await done(create(client, `/away${i}`, "y"));
+        ensemble.start();
+        assert.equal(await ensemble.serving(), 2);
+        const clients = await writeEverywhere(ensemble, "/b");
+        for (const one of clients) assert.equal(await textAt(one, "/away19"), "y");
+        // Leader and follower change places behind the observers' backs.
+        await ensemble.kill(2);
+        ensemble.start(2);
+        await ensemble.serving();
+        await writeEverywhere(ensemble, "/c");
+      });
     });
-  });
+  }
 
   for (const [leader, learner] of [["ours", version], [version, "ours"]] as const) {
     test(`${learner} takes a snapshot of ${leader} (${version})`, async () => {
@@ -138,7 +124,7 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
         await ensemble.serving();
         assert.equal((await childrenOf(await ensemble.connect(3), "/")).length, 1201);
         await writeEverywhere(ensemble, "/b");
-      }, config);
+      }, { config });
     });
   }
 }

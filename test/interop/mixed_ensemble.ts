@@ -1,9 +1,12 @@
 // Ensembles whose servers are Apache's and ours, each a process of its own. Loopback only.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Op } from "../../src/protocol/ops.ts";
 import { fourLetterWord, type ServerProcess, startProcess } from "../support/child.ts";
 import { type HandshakeOptions, TestClient } from "../support/client.ts";
+import { create, done, pathOnly, setData, textAt } from "../support/requests.ts";
 import { freePort } from "../support/ports.ts";
 import { hostRuntime } from "../support/runtime.ts";
 import { menagerieCommand } from "../support/server.ts";
@@ -16,16 +19,22 @@ interface Member {
   kind: Kind;
   readonly isObserver: boolean;
   readonly clientPort: number;
-  readonly quorumPort: number;
-  readonly electionPort: number;
+  /** Quorum and election port of each address. */
+  readonly addresses: readonly (readonly [number, number])[];
   readonly folder: string;
   process: ServerProcess | undefined;
 }
 
+export interface MixedOptions {
+  /** Of zoo.cfg, for all. */
+  readonly config?: readonly string[];
+  /** Each has a second pair of ports for the others. */
+  readonly hasTwoAddresses?: boolean;
+  readonly tickMs?: number;
+}
+
+const INIT_LIMIT_MS = 10_000, SYNC_LIMIT_MS = 5000;
 const CONFIG = [
-  "tickTime=500",
-  "initLimit=20",
-  "syncLimit=10",
   "minSessionTimeout=1000",
   "maxSessionTimeout=60000",
   "4lw.commands.whitelist=*",
@@ -43,11 +52,23 @@ export class MixedEnsemble {
   /** @param kinds by sid, from 1; nothing runs yet */
   static async of(
     kinds: readonly (Kind | { readonly observer: Kind })[],
-    config: readonly string[] = [],
+    { config = [], hasTwoAddresses = false, tickMs = 500 }: MixedOptions = {},
   ): Promise<MixedEnsemble> {
-    const ensemble = new MixedEnsemble(config);
+    const extra = hasTwoAddresses ? ["multiAddress.enabled=true"] : [];
+    const ensemble = new MixedEnsemble([
+      `tickTime=${tickMs}`,
+      // Apache's servers miss each other at times: whoever waits for the other then waits so long.
+      `initLimit=${Math.ceil(INIT_LIMIT_MS / tickMs)}`,
+      `syncLimit=${Math.ceil(SYNC_LIMIT_MS / tickMs)}`,
+      ...config,
+      ...extra,
+    ]);
     for (const [index, kind] of kinds.entries()) {
       const folder = join(ensemble.#work, String(index + 1));
+      const addresses: [number, number][] = [];
+      for (let i = hasTwoAddresses ? 2 : 1; i > 0; i--) {
+        addresses.push([await freePort(), await freePort()]);
+      }
       mkdirSync(join(folder, "data"), { recursive: true });
       writeFileSync(join(folder, "data", "myid"), String(index + 1));
       ensemble.members.push({
@@ -55,8 +76,7 @@ export class MixedEnsemble {
         kind: typeof kind === "string" ? kind : kind.observer,
         isObserver: typeof kind !== "string",
         clientPort: await freePort(),
-        quorumPort: await freePort(),
-        electionPort: await freePort(),
+        addresses,
         folder,
         process: undefined,
       });
@@ -88,14 +108,20 @@ export class MixedEnsemble {
   #command(member: Member): [string, ...string[]] {
     const { kind, folder, clientPort, isObserver } = member;
     const servers = this.members.map((one) =>
-      `server.${one.sid}=127.0.0.1:${one.quorumPort}:${one.electionPort}` +
-      (one.isObserver ? ":observer" : "")
+      `server.${one.sid}=` +
+      one.addresses.map(([quorum, election]) =>
+        `127.0.0.1:${quorum}:${election}` + (one.isObserver ? ":observer" : "")
+      ).join("|")
     );
     const config = [...CONFIG, ...this.#config, ...servers];
     if (isObserver) config.push("peerType=observer");
     const dataDir = join(folder, "data");
     if (kind !== "ours") {
-      const properties = { "org.slf4j.simpleLogger.defaultLogLevel": "info" };
+      const properties = {
+        "org.slf4j.simpleLogger.defaultLogLevel": "info",
+        // It reads the server lines before it has seen the line of zoo.cfg that allows it.
+        "zookeeper.multiAddress.enabled": String((this.members[0]?.addresses.length ?? 0) > 1),
+      };
       return apacheCommand(
         { version: kind, port: clientPort, config, properties },
         folder,
@@ -152,6 +178,17 @@ export class MixedEnsemble {
     return client;
   }
 
+  /** Until those named serve nobody. */
+  async idle(...sids: number[]): Promise<void> {
+    const until = Date.now() + 60_000;
+    for (;;) {
+      const modes = await Promise.all(sids.map((sid) => this.mode(sid)));
+      if (modes.every((mode) => mode === "")) return;
+      if (Date.now() > until) throw new Error(`still serving: ${modes.join()}\n${this.story()}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
   story(): string {
     return this.members.map(({ sid, kind, process }) =>
       `--- server ${sid} (${kind})\n${process?.log().slice(-3000) ?? "does not run"}`
@@ -168,9 +205,9 @@ export class MixedEnsemble {
 export async function withMixed(
   kinds: readonly (Kind | { readonly observer: Kind })[],
   body: (ensemble: MixedEnsemble) => Promise<void>,
-  config: readonly string[] = [],
+  options: MixedOptions = {},
 ): Promise<void> {
-  const ensemble = await MixedEnsemble.of(kinds, config);
+  const ensemble = await MixedEnsemble.of(kinds, options);
   try {
     await body(ensemble);
   } catch (error) {
@@ -179,4 +216,30 @@ export async function withMixed(
   } finally {
     await ensemble.end();
   }
+}
+
+export async function sync(client: TestClient): Promise<void> {
+  await done(client.send(Op.sync, pathOnly("/")));
+}
+
+/** A write at each server, seen at every other. */
+export async function writeEverywhere(
+  ensemble: MixedEnsemble,
+  root: string,
+): Promise<TestClient[]> {
+  const sids = ensemble.members.filter(({ process }) => process).map(({ sid }) => sid);
+  const clients = await Promise.all(sids.map((sid) => ensemble.connect(sid)));
+  await done(create(clients[0] as TestClient, root));
+  for (const [index, client] of clients.entries()) {
+    await sync(client);
+    await done(create(client, `${root}/n${index}`, `from ${index}`));
+    await done(setData(client, `${root}/n${index}`, `again ${index}`));
+  }
+  for (const client of clients) {
+    await sync(client);
+    for (const index of clients.keys()) {
+      assert.equal(await textAt(client, `${root}/n${index}`), `again ${index}`);
+    }
+  }
+  return clients;
 }

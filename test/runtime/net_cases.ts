@@ -346,4 +346,31 @@ export const netCases: readonly Case[] = [
         runtime.net.connect({ host: "nowhere.invalid", port: 1 }),
       ),
   },
+  {
+    name: "a connect that is given up is CLOSED, and leaves no connection; one that is there stays",
+    async run(runtime) {
+      let open = 0;
+      const listener = await runtime.net.listen({ host: "127.0.0.1", port: 0 }, (connection) => {
+        open++;
+        connection.onData(() => {});
+        connection.onEnd(() => connection.end());
+        connection.onClose(() => open--);
+      });
+      const place = { host: "127.0.0.1", port: listener.address.port, timeoutMs: 10_000 };
+      let giveUp = (): void => assert.fail("not told");
+      const onPending = (cancel: () => void): void => void (giveUp = cancel);
+      const work = runtime.net.connect({ ...place, onPending });
+      giveUp();
+      giveUp();
+      await failsWith("CLOSED", /given up/, work);
+      const connection = await runtime.net.connect({ ...place, onPending });
+      giveUp();
+      await until(runtime, "one is left", () => open === 1);
+      await after(runtime, 50);
+      assert.equal(open, 1);
+      connection.close();
+      await until(runtime, "none is left", () => open === 0);
+      await listener.close();
+    },
+  },
 ];

@@ -90,6 +90,8 @@ function show(effect: ElectionEffect): string {
   switch (effect.kind) {
     case "dial":
       return "dial";
+    case "call":
+      return `call ${effect.to}`;
     case "send":
       assert.equal(effect.notification.state, ServerState.looking);
       assert.equal(effect.notification.config, CONFIG);
@@ -110,7 +112,16 @@ testScenarios("election", begin);
 
 test("every effect and every role occurs in a scenario", () => {
   const answers = answersOf("election");
-  for (const one of ["dial", "send", "elected leading", "elected following", "elected observing"]) {
+  for (
+    const one of [
+      "dial",
+      "call",
+      "send",
+      "elected leading",
+      "elected following",
+      "elected observing",
+    ]
+  ) {
     assert.ok(answers.some((line) => line.includes(one)), one);
   }
 });

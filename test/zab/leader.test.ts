@@ -31,6 +31,8 @@ test("every reason to drop a link or to leave occurs in a scenario", () => {
     followerAhead: true,
     wrongPacket: true,
     replaced: true,
+    alreadyHere: true,
+    promisedElsewhere: true,
     initLimit: true,
     syncLimit: true,
     tooOld: true,

@@ -195,9 +195,21 @@ export class Network {
       case "dial":
         for (const sid of this.quorum.voters) this.#dial(server.sid, sid);
         return;
+      case "call":
+        return this.#call(server.sid, effect.to);
       case "elected":
         return this.#onElected(server, effect);
     }
+  }
+
+  /** A new connection takes the place of the one there is. */
+  #call(from: Sid, to: Sid): void {
+    if (!this.#links.has(pair(from, to))) return;
+    this.at(this.nowMs + this.#delayMs(), () => {
+      if (this.#cuts.has(pair(from, to)) || !this.#links.has(pair(from, to))) return;
+      this.#unlink(from, to);
+      this.#link(from, to);
+    });
   }
 
   #onElected(server: Server, elected: Elected): void {

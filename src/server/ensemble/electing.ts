@@ -65,6 +65,8 @@ export class Electing {
       case "dial":
         for (const sid of this.#voters) this.#links.dial(sid);
         return;
+      case "call":
+        return this.#links.call(effect.to);
       case "elected":
         this.#driver.stop();
         return this.#end(effect);

@@ -6,9 +6,8 @@
  * to be called.
  */
 import { messageOf } from "../../base/errors.ts";
-import { PEER_HANDSHAKES_MAX } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { Cancel, Clock, Connection, Listener, MonotonicMs, Net } from "../../runtime.ts";
+import type { Cancel, Clock, Connection, Listener, Net } from "../../runtime.ts";
 import {
   type ElectionAddress,
   type InitialMessage,
@@ -17,7 +16,10 @@ import {
 } from "../../zab/initial_message.ts";
 import type { Sid } from "../../zab/vote.ts";
 import { ElectionLink, type ElectionLinkOwner } from "./election_link.ts";
+import { firstOf } from "./first_of.ts";
+import { Handshakes } from "./handshakes.ts";
 import { bind, type Door } from "./listening.ts";
+import { Strangers } from "./strangers.ts";
 
 export interface ElectionLinksParts {
   readonly net: Net;
@@ -36,23 +38,25 @@ export interface ElectionLinksParts {
   readonly onLink: (sid: Sid, state: "up" | "down" | "refused") => void;
 }
 
-/** Servers outside the configuration that may be connected: joiners and observers. */
-const STRANGERS_MAX = 255;
+/** Of several addresses of a server: only one is told who calls. */
+const HEAD_START_MS = 100;
 
 export class ElectionLinks implements ElectionLinkOwner {
   readonly #parts: ElectionLinksParts;
   readonly #links = new Map<Sid, ElectionLink>();
-  readonly #dialling = new Set<Sid>();
+  /** How to give each up. */
+  readonly #dialling = new Map<Sid, Cancel>();
   /** The last message to each: whoever connects gets it (again). */
   readonly #last = new Map<Sid, Uint8Array>();
-  /** Where servers outside the configuration said that they listen. */
-  readonly #told = new Map<Sid, readonly ElectionAddress[]>();
-  readonly #handshakes = new Set<{ close(): void }>();
+  readonly #strangers: Strangers;
+  readonly #handshakes: Handshakes;
   #listeners: Listener[] = [];
   #isClosed = false;
 
   constructor(parts: ElectionLinksParts) {
     this.#parts = parts;
+    this.#handshakes = new Handshakes(parts.clock, parts.handshakeTimeoutMs);
+    this.#strangers = new Strangers((sid) => this.#forget(sid));
   }
 
   /** @throws {UsageError} the election port cannot be bound */
@@ -85,17 +89,21 @@ export class ElectionLinks implements ElectionLinkOwner {
 
   /** One attempt at a time; nothing happens when there is a connection. */
   dial(sid: Sid): void {
-    if (this.#isClosed || sid === this.#parts.sid || this.#links.has(sid)) return;
-    if (this.#dialling.has(sid)) return;
-    const addresses = this.#parts.addressesOf(sid) ?? this.#told.get(sid) ?? [];
+    if (!this.#links.has(sid)) this.call(sid);
+  }
+
+  /** Also when there is a connection, which may not be the one that it seems: a new one takes its place. */
+  call(sid: Sid): void {
+    if (this.#isClosed || sid === this.#parts.sid || this.#dialling.has(sid)) return;
+    const addresses = this.#parts.addressesOf(sid) ?? this.#strangers.addressesOf(sid) ?? [];
     if (addresses.length === 0) return;
-    this.#dialling.add(sid);
     void this.#dial(sid, addresses).finally(() => this.#dialling.delete(sid));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const handshake of this.#handshakes) handshake.close();
+    this.#handshakes.close();
+    for (const giveUp of this.#dialling.values()) giveUp();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
@@ -104,19 +112,18 @@ export class ElectionLinks implements ElectionLinkOwner {
   // ------------------------------------------------------------------------------ dialling
 
   async #dial(sid: Sid, addresses: readonly ElectionAddress[]): Promise<void> {
-    const { net, log, connectTimeoutMs: timeoutMs } = this.#parts;
-    for (const { host, port } of addresses) {
-      let connection: Connection;
-      try {
-        connection = await net.connect({ host, port, timeoutMs });
-      } catch (error) {
+    const { log, connectTimeoutMs: timeoutMs } = this.#parts;
+    const connection = await firstOf(this.#parts, addresses, {
+      timeoutMs,
+      headStartMs: HEAD_START_MS,
+      onPending: (giveUp) => this.#dialling.set(sid, giveUp),
+      onFailed: ({ host, port }, error) => {
         log.debug("Cannot reach an election port", { sid, host, port, error: messageOf(error) });
-        continue;
-      }
-      if (this.#isClosed) return connection.close();
-      return this.#dialled(sid, connection);
-    }
-    if (!this.#isClosed) this.#parts.onLink(sid, "refused");
+      },
+    });
+    if (this.#isClosed) return connection?.close();
+    if (connection !== undefined) return this.#dialled(sid, connection);
+    this.#parts.onLink(sid, "refused");
   }
 
   /** The whole message in one write: Apache reads it with one call. */
@@ -127,7 +134,7 @@ export class ElectionLinks implements ElectionLinkOwner {
     // The other side calls back; this connection only told it to.
     connection.onData(() => {});
     connection.onEnd(() => connection.close());
-    const stop = this.#limit(connection, () => {});
+    const stop = this.#handshakes.add(connection, () => {});
     connection.onClose((error) => {
       stop();
       // It came into the backlog of a process that was ending: nobody will call.
@@ -141,14 +148,10 @@ export class ElectionLinks implements ElectionLinkOwner {
   // ------------------------------------------------------------------------------ accepting
 
   #accept(connection: Connection): void {
-    if (this.#isClosed || this.#handshakes.size >= PEER_HANDSHAKES_MAX) {
-      this.#refuse(connection, "too many connections are being set up");
-      return;
-    }
+    if (this.#isClosed) return this.#refuse(connection, "this server stops");
     let bytes = new Uint8Array(0);
-    const stopWaiting = this.#limit(connection, () => {
-      this.#refuse(connection, "no initial message within the time allowed");
-    });
+    const stopWaiting = this.#handshakes.add(connection, (why) => this.#refuse(connection, why));
+    connection.onClose(stopWaiting);
     const leave = (reason: string): void => {
       stopWaiting();
       this.#refuse(connection, reason);
@@ -175,12 +178,7 @@ export class ElectionLinks implements ElectionLinkOwner {
     const { sid: own, addressesOf } = this.#parts;
     const { sid, addresses } = message;
     if (sid === own) return this.#refuse(connection, "it says that it is this server", sid);
-    if (addressesOf(sid) === undefined) {
-      if (!this.#told.has(sid) && this.#told.size >= STRANGERS_MAX) {
-        return this.#refuse(connection, "too many servers outside the configuration", sid);
-      }
-      this.#told.set(sid, addresses);
-    }
+    if (addressesOf(sid) === undefined) this.#strangers.add(sid, addresses);
     if (sid > own) return this.#adopt(sid, connection, loose);
     // It was restarted, or lost the connection that we still have: a new one follows from here.
     const old = this.#links.get(sid);
@@ -223,32 +221,14 @@ export class ElectionLinks implements ElectionLinkOwner {
     this.#parts.onLink(link.sid, "down");
   }
 
-  // ------------------------------------------------------------------------------ half-done ones
-
-  /** @returns ends the waiting: it is set up, or refused */
-  #limit(connection: Connection, onLate: () => void): Cancel {
-    const { clock, handshakeTimeoutMs } = this.#parts;
-    const stop = (): void => {
-      cancel();
-      this.#handshakes.delete(entry);
-    };
-    const entry = {
-      close: () => {
-        stop();
-        connection.close();
-      },
-    };
-    const cancel = clock.wakeAt(
-      (clock.monotonicMs() + handshakeTimeoutMs) as MonotonicMs,
-      () => {
-        this.#handshakes.delete(entry);
-        onLate();
-        connection.close();
-      },
-    );
-    this.#handshakes.add(entry);
-    connection.onClose(stop);
-    return stop;
+  /** There are too many servers that the configuration does not name: this one said nothing for the longest time. */
+  #forget(sid: Sid): void {
+    this.#last.delete(sid);
+    const link = this.#links.get(sid);
+    if (link === undefined) return;
+    this.#links.delete(sid);
+    link.close();
+    this.#parts.onLink(sid, "down");
   }
 
   #refuse(connection: Connection, reason: string, sid?: Sid): void {

@@ -5,7 +5,7 @@
 import { messageOf, ProtocolError } from "../../base/errors.ts";
 import { unreachable } from "../../base/invariant.ts";
 import { type Zxid, ZXID_NONE, zxidOf } from "../../base/zxid.ts";
-import type { Connection } from "../../runtime.ts";
+import type { Cancel, Connection } from "../../runtime.ts";
 import type { Pending } from "../../storage/journal.ts";
 import type { LearnerEffect, LearnerEvent } from "../../zab/events.ts";
 import { Learner } from "../../zab/learner.ts";
@@ -63,6 +63,8 @@ export class FollowingRole implements LeaderLinkHost {
   #replacing: Promise<void> = Promise.resolve();
   #syncMode = "";
   #isOver = false;
+  /** Of dialling. */
+  #giveUp: Cancel = () => {};
   #finish: (reason: string) => void = () => {};
 
   constructor(parts: RoleParts, options: FollowingOptions) {
@@ -189,6 +191,7 @@ export class FollowingRole implements LeaderLinkHost {
   #over(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#giveUp();
     this.#finish(reason);
   }
 
@@ -214,6 +217,7 @@ export class FollowingRole implements LeaderLinkHost {
       limitMs: options.tickMs * ticks,
       pauseMs: ensemble.leaderConnectDelayMs,
       isOver: () => this.#isOver,
+      onPending: (giveUp) => this.#giveUp = giveUp,
     }).then((connection) => {
       if (this.#isOver) return connection?.close();
       if (connection !== undefined) return this.#connected(connection);

@@ -4,9 +4,9 @@
  */
 import { messageOf } from "../../base/errors.ts";
 import { unreachable } from "../../base/invariant.ts";
-import { PEER_HANDSHAKES_MAX } from "../../base/limits.ts";
+import { PEER_STRANGERS_MAX } from "../../base/limits.ts";
 import { formatZxid, type Zxid, zxidOf } from "../../base/zxid.ts";
-import type { Cancel, Connection, MonotonicMs } from "../../runtime.ts";
+import type { Cancel, Connection } from "../../runtime.ts";
 import type { Pending } from "../../storage/journal.ts";
 import type { LeaderEffect, LeaderEvent, LinkId } from "../../zab/events.ts";
 import { Leader } from "../../zab/leader.ts";
@@ -15,6 +15,7 @@ import type { Replica } from "../replica.ts";
 import type { LeaderRole, LeaderWrites } from "../role.ts";
 import type { ServerTxn } from "../server_txn.ts";
 import type { LeadingView } from "../view.ts";
+import { Handshakes } from "./handshakes.ts";
 import { LearnerLink, type LearnerLinkHost } from "./learner_link.ts";
 import { LiveFeed } from "./live_feed.ts";
 import { MachineDriver } from "./machine_driver.ts";
@@ -34,7 +35,8 @@ export class LeadingRole implements LearnerLinkHost {
   readonly #links = new Map<LinkId, LearnerLink>();
   readonly #syncs = new Map<LinkId, SyncSender>();
   /** Connections that have not said who they are. */
-  readonly #strangers = new Map<LearnerLink, Cancel>();
+  readonly #handshakes: Handshakes;
+  readonly #shaking = new Map<LearnerLink, Cancel>();
   #nextLink = 1;
   #replica: Replica | undefined;
   #servingSinceMs = 0;
@@ -49,6 +51,7 @@ export class LeadingRole implements LearnerLinkHost {
     this.#parts = parts;
     this.#port = port;
     this.#throttle = new SyncThrottle(ensemble);
+    this.#handshakes = new Handshakes(parts.runtime.clock, limitsOf(options, ensemble).initLimitMs);
     this.#committed = this.#durable = this.#released = history.lastZxid;
     this.#feed = new LiveFeed(history);
     this.#leader = new Leader({
@@ -235,19 +238,10 @@ export class LeadingRole implements LearnerLinkHost {
   // ------------------------------------------------------------------------------ links
 
   #accept(connection: Connection, first: readonly Uint8Array[]): void {
-    const { options, runtime: { clock }, ensemble } = this.#parts;
-    if (this.#strangers.size >= PEER_HANDSHAKES_MAX) {
-      connection.onData(() => {});
-      return connection.close();
-    }
     const id = this.#nextLink++ as LinkId;
-    const link = new LearnerLink(id, connection, this, packetBytesMax(options));
+    const link = new LearnerLink(id, connection, this, packetBytesMax(this.#parts.options));
     this.#links.set(id, link);
-    const atMs = clock.monotonicMs() + limitsOf(options, ensemble).initLimitMs;
-    const cancel = clock.wakeAt(atMs as MonotonicMs, () => {
-      if (!link.isIdentified) link.close("it did not say who it is");
-    });
-    this.#strangers.set(link, cancel);
+    this.#shaking.set(link, this.#handshakes.add(connection, (reason) => link.close(reason)));
     for (const chunk of first) link.feed(chunk);
   }
 
@@ -290,7 +284,7 @@ export class LeadingRole implements LearnerLinkHost {
   #goLive(link: LearnerLink): void {
     const { cursor } = link;
     if (cursor === undefined) return link.tooSlow();
-    link.isLive = true;
+    link.goLive();
     link.cursor = undefined;
     writePacket(link.output.w, PacketType.upToDate, -1);
     this.#feed.add(link, link.syncedThrough, cursor);
@@ -316,10 +310,28 @@ export class LeadingRole implements LearnerLinkHost {
   #identified(id: LinkId): void {
     const link = this.#links.get(id);
     if (link === undefined) return;
-    this.#strangers.get(link)?.();
-    this.#strangers.delete(link);
+    this.#shaken(link);
+    this.#makeRoomFor(link);
+    if (link.isGone) return;
     const { sid, remote } = link;
     this.#parts.log.info("Learner connected", { sid, peer: `${remote.host}:${remote.port}` });
+  }
+
+  #shaken(link: LearnerLink): void {
+    this.#shaking.get(link)?.();
+    this.#shaking.delete(link);
+  }
+
+  /** Servers outside the configuration are served up to a bound; those that are not up to date yet go first. */
+  #makeRoomFor(link: LearnerLink): void {
+    const { members } = this.#parts.ensemble.membership;
+    if (members.has(link.sid)) return;
+    const isStranger = ({ sid, isIdentified }: LearnerLink): boolean =>
+      isIdentified && !members.has(sid);
+    const strangers = [...this.#links.values()].filter(isStranger);
+    if (strangers.length <= PEER_STRANGERS_MAX) return;
+    const oldest = strangers.find(({ isLive }) => !isLive) ?? link;
+    oldest.close("too many servers outside the configuration");
   }
 
   onDrained(link: LearnerLink): void {
@@ -327,8 +339,7 @@ export class LeadingRole implements LearnerLinkHost {
   }
 
   onGone(link: LearnerLink, reason: string): void {
-    this.#strangers.get(link)?.();
-    this.#strangers.delete(link);
+    this.#shaken(link);
     this.#links.delete(link.id);
     this.#syncs.get(link.id)?.stop();
     this.#feed.remove(link);

@@ -1,5 +1,6 @@
 /** One learner's connection at the leader: packets in, each with its place; what the feed and the sync send goes out. */
 import { ProtocolError } from "../../base/errors.ts";
+import { LINK_OWED_MAX } from "../../base/limits.ts";
 import { counterOf, epochOf, type Zxid } from "../../base/zxid.ts";
 import { Reader } from "../../jute/reader.ts";
 import type { Address, Connection } from "../../runtime.ts";
@@ -15,6 +16,7 @@ import {
   writeRevalidated,
 } from "../../zab/packets.ts";
 import type { Sid } from "../../zab/vote.ts";
+import { Fifo } from "../fifo.ts";
 import type { LeaderWrites, RemoteOrigin } from "../role.ts";
 import type { HistoryCursor } from "./history.ts";
 import { LinkOutput } from "./link_output.ts";
@@ -38,6 +40,8 @@ export interface LearnerLinkHost {
 
 /** Apache gives those without a sid numbers below zero. */
 const NO_SID = -1 as Sid;
+/** Infos, epochs and acks: all that a learner has to say before it is up to date. */
+const EARLY_DATA_BYTES_MAX = 1024;
 /** Learners send it, and get it back. */
 const REVALIDATE_ZXID = -1;
 
@@ -46,8 +50,6 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly output: LinkOutput;
   sid = NO_SID;
   isObserver = false;
-  /** It was told UPTODATE. */
-  isLive = false;
   /** What the sync held, and the place behind it. */
   syncedThrough = 0 as Zxid;
   cursor: HistoryCursor | undefined;
@@ -55,20 +57,25 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly #host: LearnerLinkHost;
   readonly #input: PacketInput;
   readonly #reader: Reader;
+  readonly #dataBytesMax: number;
   #isIdentified = false;
+  #isLive = false;
   #isGone = false;
   /** The last ACK of the chunk under way; 0: none. */
   #acked = 0 as Zxid;
   #hasRequests = false;
   /** SYNCs that wait for commits that the socket has not taken. */
-  readonly #syncs: Zxid[] = [];
+  readonly #syncs = new Fifo<Zxid>();
+  /** REVALIDATEs that wait for the end of their sessions. */
+  #asked = 0;
   #committed = 0 as Zxid;
 
   constructor(id: LinkId, connection: Connection, host: LearnerLinkHost, dataBytesMax: number) {
     this.id = id;
     this.#connection = connection;
     this.#host = host;
-    this.#input = new PacketInput(this, dataBytesMax);
+    this.#dataBytesMax = dataBytesMax;
+    this.#input = new PacketInput(this, EARLY_DATA_BYTES_MAX, EARLY_DATA_BYTES_MAX);
     this.#reader = new Reader(dataBytesMax);
     this.output = new LinkOutput(connection, () => this.close("it does not read what it is sent"));
     this.output.onDrain = () => host.onDrained(this);
@@ -85,6 +92,16 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   }
   get isIdentified(): boolean {
     return this.#isIdentified;
+  }
+  /** It was told UPTODATE. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** From now on it may forward what its clients send. */
+  goLive(): void {
+    this.#isLive = true;
+    this.#input.allow(this.#dataBytesMax);
   }
 
   feed(chunk: Uint8Array): void {
@@ -214,17 +231,22 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     const sessionId = r.int64(), timeoutMs = r.int32();
     const isValid = writes.revalidate(this, sessionId, timeoutMs);
     if (isValid !== undefined) writeRevalidated(this.output.w, zxid, sessionId, isValid);
+    else {
+      this.#asked++;
+      this.#boundOwed();
+    }
   }
 
   sessionClosed(sessionId: bigint): void {
     if (this.#isGone) return;
+    this.#asked--;
     writeRevalidated(this.output.w, REVALIDATE_ZXID, sessionId, false);
     this.output.flush();
   }
 
   #live(what: string): LeaderWrites {
     const { writes } = this.#host;
-    this.#mustBe(this.isLive, what);
+    this.#mustBe(this.#isLive, what);
     if (writes === undefined) throw new ProtocolError(`${what} came before anybody is served`);
     return writes;
   }
@@ -238,8 +260,15 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   /** SYNC belongs behind the COMMIT of `zxid`, and before the next one (role.ts). */
   syncBehind(zxid: Zxid): void {
     if (this.#isGone) return;
-    if (this.#syncs.length === 0 && this.#committed >= zxid) this.#sync();
-    else this.#syncs.push(zxid);
+    if (this.#syncs.size === 0 && this.#committed >= zxid) return this.#sync();
+    this.#syncs.push(zxid);
+    this.#boundOwed();
+  }
+
+  /** A learner of ours never has so many questions open (forwarder.ts), and Apache's a thousand clients' at most. */
+  #boundOwed(): void {
+    if (this.#syncs.size + this.#asked <= LINK_OWED_MAX) return;
+    this.close("it asks more than can be answered");
   }
 
   syncReached(): void {
@@ -247,12 +276,12 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   }
 
   get nextSync(): Zxid | undefined {
-    return this.#syncs[0];
+    return this.#syncs.peek();
   }
 
   committed(through: Zxid): void {
     this.#committed = through;
-    while (this.#syncs.length > 0 && (this.#syncs[0] as Zxid) <= through) {
+    while ((this.#syncs.peek() ?? Infinity) <= through) {
       this.#syncs.shift();
       this.#sync();
     }

@@ -3,8 +3,8 @@
  * knows of our election before we do is not refused: connections wait here until this server leads, for a short while.
  */
 import type { Log } from "../../base/log.ts";
-import { PEER_HANDSHAKES_MAX } from "../../base/limits.ts";
-import type { Cancel, Clock, Connection, Listener, MonotonicMs, Net } from "../../runtime.ts";
+import type { Cancel, Clock, Connection, Listener, Net } from "../../runtime.ts";
+import { Handshakes } from "./handshakes.ts";
 import { bind, type Door } from "./listening.ts";
 
 export interface QuorumPortParts {
@@ -21,7 +21,7 @@ interface Early {
   readonly connection: Connection;
   readonly chunks: Uint8Array[];
   bytes: number;
-  readonly stop: Cancel;
+  stop: Cancel;
 }
 
 /** A learner that waits has sent its info, and nothing more. */
@@ -30,6 +30,9 @@ const EARLY_BYTES_MAX = 4096;
 export class QuorumPort {
   readonly #parts: QuorumPortParts;
   readonly #early = new Set<Early>();
+  /** Of them, those that have said nothing, and the others: the former make room first. */
+  readonly #silent: Handshakes;
+  readonly #waiting: Handshakes;
   #listeners: Listener[] = [];
   #isClosed = false;
   #state: "waits" | "refuses" | ((connection: Connection, first: readonly Uint8Array[]) => void) =
@@ -37,6 +40,8 @@ export class QuorumPort {
 
   constructor(parts: QuorumPortParts) {
     this.#parts = parts;
+    this.#silent = new Handshakes(parts.clock, parts.waitMs);
+    this.#waiting = new Handshakes(parts.clock, parts.waitMs);
   }
 
   /** @throws {UsageError} the port cannot be bound */
@@ -91,11 +96,10 @@ export class QuorumPort {
   #accept(connection: Connection): void {
     const state = this.#state;
     if (typeof state === "function") return state(connection, []);
-    if (state === "refuses" || this.#early.size >= PEER_HANDSHAKES_MAX) {
+    if (state === "refuses") {
       connection.onData(() => {});
       return connection.close();
     }
-    const { clock, waitMs } = this.#parts;
     const forget = (): void => {
       early.stop();
       this.#early.delete(early);
@@ -108,10 +112,14 @@ export class QuorumPort {
       connection,
       chunks: [],
       bytes: 0,
-      stop: clock.wakeAt((clock.monotonicMs() + waitMs) as MonotonicMs, leave),
+      stop: this.#silent.add(connection, forget),
     };
     this.#early.add(early);
     connection.onData((chunk) => {
+      if (early.bytes === 0) {
+        early.stop();
+        early.stop = this.#waiting.add(connection, forget);
+      }
       early.bytes += chunk.length;
       if (early.bytes > EARLY_BYTES_MAX) leave();
       else early.chunks.push(chunk.slice());

@@ -35,7 +35,7 @@ export interface SyncParts {
   readonly onProgress: () => void;
 }
 
-/** Observers that are being synced: above the bound their connections are dropped. */
+/** Servers without a vote that are being synced: above the bound their connections are dropped. */
 export class SyncThrottle {
   readonly #options: EnsembleOptions;
   readonly #running = { snap: 0, diff: 0 };
@@ -49,16 +49,15 @@ export class SyncThrottle {
   }
 
   /** @throws {SyncRefused} */
-  enter(kind: "snap" | "diff", isObserver: boolean): () => void {
+  enter(kind: "snap" | "diff", isVoter: boolean): () => void {
     const { maxConcurrentSnapSyncs, maxConcurrentDiffSyncs } = this.#options;
     const max = kind === "snap" ? maxConcurrentSnapSyncs : maxConcurrentDiffSyncs;
-    if (isObserver && this.#running[kind] >= max) {
+    if (isVoter) return () => {};
+    if (this.#running[kind] >= max) {
       throw new SyncRefused(`${max} observers are being synced by ${kind} already`);
     }
-    if (isObserver) this.#running[kind]++;
-    return () => {
-      if (isObserver) this.#running[kind]--;
-    };
+    this.#running[kind]++;
+    return () => void this.#running[kind]--;
   }
 }
 
@@ -148,10 +147,15 @@ export class SyncSender {
     return cursor;
   }
 
+  get #isVoter(): boolean {
+    const { isObserver, sid } = this.#link;
+    return !isObserver && this.#parts.options.membership.quorum.voters.has(sid);
+  }
+
   /** @returns false: nothing was sent, only a snapshot helps */
   async #walkMemory(peerLast: Zxid, last: Zxid): Promise<boolean> {
     const { history } = this.#parts;
-    const release = this.#throttle.enter("diff", this.#link.isObserver);
+    const release = this.#throttle.enter("diff", this.#isVoter);
     try {
       const walk = new SyncWalk(peerLast);
       walk.take(history.floor(peerLast));
@@ -218,7 +222,7 @@ export class SyncSender {
   /** The log up to where memory begins, then memory. @returns false: nothing was sent, only a snapshot helps */
   async #walkLog(peerLast: Zxid, last: Zxid): Promise<boolean> {
     const { storage, history } = this.#parts, link = this.#link;
-    const release = this.#throttle.enter("diff", link.isObserver);
+    const release = this.#throttle.enter("diff", this.#isVoter);
     const base = history.base;
     let range: LogRange | undefined;
     try {
@@ -263,7 +267,7 @@ export class SyncSender {
   async #snap(): Promise<void> {
     const { context, storage, stats, log, isServing } = this.#parts, link = this.#link;
     if (link.isGone) return;
-    const release = this.#throttle.enter("snap", link.isObserver);
+    const release = this.#throttle.enter("snap", this.#isVoter);
     try {
       const stream = new SnapshotStream(context, storage.db);
       this.#stopStream = () => stream.stop();

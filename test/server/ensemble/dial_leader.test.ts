@@ -17,7 +17,7 @@ test("an address that swallows packets holds up no other; the connections that c
     connection.onEnd(() => connection.end());
     connection.onClose(() => open--);
   }));
-  const dialling = { limitMs: 5000, pauseMs: 100, isOver: () => false };
+  const dialling = { limitMs: 5000, pauseMs: 100, isOver: () => false, onPending: () => {} };
   const addresses = [NOWHERE, THERE, THERE];
   const connection = await sim.runUntil(dialLeader({ net, clock }, { ...dialling, addresses }));
   assert.notEqual(connection, undefined);
@@ -29,4 +29,20 @@ test("an address that swallows packets holds up no other; the connections that c
   );
   assert.equal(none, undefined);
   assert.ok(sim.nowMs >= 5000 && sim.nowMs < 8000, `${sim.nowMs} ms`);
+});
+
+test("who is not wanted any more is not waited for", async () => {
+  const sim = createSim({ seed: 7 }), { net, clock } = sim.machine("learner").runtime;
+  let isOver = false, giveUp = (): void => {};
+  const work = dialLeader({ net, clock }, {
+    addresses: [NOWHERE],
+    limitMs: 60_000,
+    pauseMs: 100,
+    isOver: () => isOver,
+    onPending: (cancel) => giveUp = cancel,
+  });
+  isOver = true;
+  giveUp();
+  assert.equal(await sim.runUntil(work), undefined);
+  assert.ok(sim.nowMs < 200, `${sim.nowMs} ms`);
 });

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSim, type Machine, type Sim } from "../../../runtimes/sim/index.ts";
 import { silentLog } from "../../../src/base/log.ts";
-import type { MonotonicMs } from "../../../src/runtime.ts";
+import { PEER_HANDSHAKES_MAX } from "../../../src/base/limits.ts";
+import type { Connection, MonotonicMs } from "../../../src/runtime.ts";
 import { ElectionLinks } from "../../../src/server/ensemble/election_links.ts";
+import { writeInitialMessage } from "../../../src/zab/initial_message.ts";
 import type { Sid } from "../../../src/zab/vote.ts";
 
 class Node {
@@ -184,5 +186,84 @@ test("closed: no port, no connection, nothing is sent", async () => {
     assert.deepEqual(one.heard, []);
     await two.start();
     await sleep(200);
+  });
+});
+
+/** A connection to a server's election port, by which `bytes` are said. */
+async function say(from: Node, to: Node, bytes?: Uint8Array): Promise<Connection> {
+  const host = `s${to.sid}`;
+  const connection = await from.machine.runtime.net.connect({ host, port: 3888 });
+  connection.onData(() => {});
+  connection.onEnd(() => connection.close());
+  if (bytes !== undefined) connection.write(bytes);
+  return connection;
+}
+
+function hello(sid: number): Uint8Array {
+  return writeInitialMessage({ sid: sid as Sid, addresses: [{ host: "s9", port: 3888 }] });
+}
+
+test("connections that say nothing keep no server out, however many there are", async () => {
+  await inSim(async ({ node, sleep }) => {
+    const [one, two, flood] = [node(1), node(2), node(9)];
+    await Promise.all([one.start(), two.start()]);
+    for (let i = 0; i < PEER_HANDSHAKES_MAX + 100; i++) await say(flood, one);
+    two.send(1, "heard");
+    await sleep(50);
+    assert.deepEqual(one.heard, ["2:heard"]);
+    await Promise.all([one.links.close(), two.links.close()]);
+  });
+});
+
+test("servers that the configuration does not name take no place for good", async () => {
+  await inSim(async ({ node, sleep }) => {
+    const [one, late, crowd] = [node(1), node(5000), node(9)];
+    await Promise.all([one.start(), late.start()]);
+    for (let i = 0; i < 300; i++) await say(crowd, one, hello(100 + i));
+    await sleep(50);
+    late.send(1, "and me");
+    await sleep(50);
+    assert.deepEqual(one.heard, ["5000:and me"]);
+    one.send(5000, "you too");
+    await sleep(50);
+    assert.deepEqual(late.heard, ["1:you too"]);
+    await Promise.all([one.links.close(), late.links.close()]);
+  });
+});
+
+test("whoever says that it is another server is found out when that one is called", async () => {
+  for (const [own, real] of [[1, 3], [3, 1]] as const) {
+    await inSim(async ({ node, sleep }) => {
+      const [one, three, liar] = [node(own), node(real), node(9)];
+      await Promise.all([one.start(), three.start()]);
+      if (own === 1) await say(liar, one, hello(3));
+      await sleep(50);
+      one.send(real, "who are you");
+      await sleep(50);
+      if (own === 1) assert.deepEqual(three.heard, [], "the liar has it");
+      one.links.call(real as Sid);
+      await sleep(50);
+      assert.deepEqual(three.heard.at(-1), `${own}:who are you`);
+      three.send(own, "the real one");
+      await sleep(50);
+      assert.deepEqual(one.heard, [`${real}:the real one`]);
+      await Promise.all([one.links.close(), three.links.close()]);
+    });
+  }
+});
+
+test("whoever is being called when this server stops is not waited for", async () => {
+  await inSim(async ({ node, sleep }) => {
+    const one = node(1);
+    await one.start();
+    // Nobody answers there: packets are swallowed.
+    node(2).machine.crash();
+    one.send(2, "hello");
+    await sleep(10);
+    await one.links.close();
+    const states = one.states.length;
+    node(2).machine.start();
+    await sleep(5000);
+    assert.deepEqual([one.states.length, one.heard], [states, []]);
   });
 });

@@ -133,7 +133,7 @@ function partsOver(
     context: {},
     storage: { recovered },
     history,
-    options: DEFAULT_ENSEMBLE_OPTIONS,
+    options: { ...DEFAULT_ENSEMBLE_OPTIONS, membership: { quorum: { voters: new Set() } } },
     stats: { counters: {} },
     log: silentLog,
     configText: "",

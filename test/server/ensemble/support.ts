@@ -11,7 +11,7 @@ import {
 } from "../../../src/server/ensemble/options.ts";
 import { DEFAULT_OPTIONS, type ServerOptions } from "../../../src/server/options.ts";
 import { type RunningServer, startServer } from "../../../src/server/server.ts";
-import { type Member, membershipOf } from "../../../src/zab/membership.ts";
+import { type Member, type Membership, membershipOf } from "../../../src/zab/membership.ts";
 import type { Sid } from "../../../src/zab/vote.ts";
 import { Op } from "../../../src/protocol/ops.ts";
 import { type HandshakeOptions, TestClient } from "../../support/client.ts";
@@ -33,6 +33,8 @@ export interface EnsembleSetup {
   readonly ensemble?: Partial<EnsembleOptions>;
   /** What one server has of its own. */
   readonly own?: (sid: number) => Partial<ServerOptions>;
+  /** As server `sid` knows it; default: a majority of the voters decides. */
+  readonly membership?: (members: readonly Member[], sid: number) => Membership;
 }
 
 const CLIENT_PORT = 2181;
@@ -131,7 +133,7 @@ export function optionsOf(
       ...DEFAULT_ENSEMBLE_OPTIONS,
       ...setup.ensemble,
       sid: sid as Sid,
-      membership: membershipOf(members),
+      membership: setup.membership?.(members, sid) ?? membershipOf(members),
     },
   };
 }
