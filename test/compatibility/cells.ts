@@ -90,14 +90,22 @@ async function elections(leader: ServerKind, learner: ServerKind): Promise<void>
   }
 }
 
+/** An ensemble that does not even start fails its first column. */
+async function begun(start: () => Promise<Scene>, attempt: Attempt): Promise<Scene | undefined> {
+  try {
+    return await start();
+  } catch (error) {
+    await attempt("DIFF", () => {
+      throw error;
+    });
+    return undefined;
+  }
+}
+
 /** One voter and one observer of the other kind come back with what is missing, and with nothing. */
 async function learners(leader: ServerKind, learner: ServerKind, attempt: Attempt): Promise<void> {
-  let scene: Scene;
-  try {
-    scene = await Scene.start([learner, leader, leader, learner], 1);
-  } catch (error) {
-    return await attempt("DIFF", () => Promise.reject(error));
-  }
+  const scene = await begun(() => Scene.start([learner, leader, leader, learner], 1), attempt);
+  if (scene === undefined) return;
   const brought = async (sid: number, isEmpty: boolean, wanted: SyncKind): Promise<void> => {
     const by = await scene.comesBack(sid, async () => {
       await scene.write(3);
