@@ -48,6 +48,7 @@ export class Learner {
   #settleThrough: Zxid;
   #truncateTo: Zxid;
   #deadlineMs = Infinity;
+  #dialUntilMs = Infinity;
   #effects: LearnerEffect[] = [];
 
   constructor(setup: LearnerSetup) {
@@ -89,7 +90,7 @@ export class Learner {
         if (nowMs < this.#deadlineMs) return;
         return this.#leave(this.#phase === "dialling" ? "cannotConnect" : "leaderSilent");
       case "closed":
-        return this.#leave(this.#phase === "dialling" ? "cannotConnect" : "closed");
+        return this.#onClosed(nowMs);
       case "wrongPacket":
         return this.#leave("wrongPacket");
       default:
@@ -116,7 +117,7 @@ export class Learner {
   ): void {
     switch (event.kind) {
       case "start":
-        this.#deadlineMs = nowMs + this.#setup.initLimitMs;
+        this.#dialUntilMs = this.#deadlineMs = nowMs + this.#setup.initLimitMs;
         this.#effects.push({ kind: "dial" });
         return;
       case "connected":
@@ -163,6 +164,15 @@ export class Learner {
       default:
         return unreachable(event);
     }
+  }
+
+  #onClosed(nowMs: number): void {
+    if (this.#phase === "dialling") return this.#leave("cannotConnect");
+    // It said nothing: what accepted may stand before a leader that does not listen yet.
+    if (this.#phase !== "info" || nowMs >= this.#dialUntilMs) return this.#leave("closed");
+    this.#phase = "dialling";
+    this.#deadlineMs = this.#dialUntilMs;
+    this.#effects.push({ kind: "dial" });
   }
 
   #onTrunc(zxid: Zxid, nowMs: number): void {

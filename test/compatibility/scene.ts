@@ -116,6 +116,17 @@ export class Scene {
     return this.ensemble.server(sid).process?.log() ?? "";
   }
 
+  /** A signal takes a while to reach all threads. */
+  async #standStill(sid: number): Promise<void> {
+    this.ensemble.signal(sid, "SIGSTOP");
+    const pid = this.ensemble.server(sid).process?.pid ?? 0, tasks = `/proc/${pid}/task`;
+    const isStopped = (task: string): boolean =>
+      /\) [Tt] /.test(readFileSync(join(tasks, task, "stat"), "utf8"));
+    while (!readdirSync(tasks).every(isStopped)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   #hasLogged(sid: number, text: string): boolean {
     const folder = join(this.ensemble.server(sid).dir, "data/version-2");
     return readdirSync(folder).some((name) =>
@@ -136,7 +147,7 @@ export class Scene {
     const others = ensemble.servers.map(({ sid }) => sid).filter((sid) => sid !== leader);
     const client = await this.connect(leader);
     await client.create("/before", "seen by all");
-    for (const sid of others) ensemble.signal(sid, "SIGSTOP");
+    for (const sid of others) await this.#standStill(sid);
     for (let i = 0; i < 5; i++) void client.create(`/tail${i}`, "nobody's").catch(() => {});
     const untilMs = Date.now() + 20_000;
     while (!this.#hasLogged(leader, "/tail4")) {

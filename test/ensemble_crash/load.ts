@@ -26,6 +26,8 @@ export class Writers {
   #isOver = false;
   #running: Promise<void>[] = [];
   acknowledged = 0;
+  /** Why a writer has given up. */
+  failure: Error | undefined;
 
   /** @param top a znode of its own for these writers */
   constructor(ensemble: RealEnsemble, count: number, top: string) {
@@ -48,7 +50,11 @@ export class Writers {
       await client.create(`${name}/counter`, "");
     }
     await client.close();
-    this.#running = this.ledgers.map((ledger) => this.#write(ledger));
+    this.#running = this.ledgers.map((ledger) =>
+      this.#write(ledger).catch((error: unknown) => {
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
+      })
+    );
   }
 
   async #client(connectString = this.#ensemble.connectString): Promise<Client> {
@@ -63,6 +69,7 @@ export class Writers {
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#running);
+    if (this.failure !== undefined) throw this.failure;
   }
 
   async #write(ledger: Ledger): Promise<void> {

@@ -34,6 +34,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 async function untilWriting({ writers }: Scene, more = 20): Promise<void> {
   const target = writers.acknowledged + more, untilMs = Date.now() + 60_000;
   while (writers.acknowledged < target) {
+    if (writers.failure !== undefined) throw writers.failure;
     assert.ok(Date.now() < untilMs, "writes are acknowledged again within a minute");
     await pause(10);
   }

@@ -19,27 +19,51 @@ export interface Dialling {
   readonly onPending: (giveUp: Cancel) => void;
 }
 
-/** @returns undefined: it cannot be reached */
-export async function dialLeader(
-  host: { readonly net: Net; readonly clock: Clock },
-  dialling: Dialling,
-): Promise<Connection | undefined> {
-  const { clock } = host, { limitMs, pauseMs, addresses, isOver, onPending } = dialling;
-  const places = addresses.map(({ host: name, quorumPort: port }) => ({ host: name, port }));
-  const untilMs = clock.monotonicMs() + limitMs;
-  let pause = Math.min(FIRST_PAUSE_MS, pauseMs), paused = 0;
-  for (;;) {
-    const leftMs = Math.floor(untilMs - clock.monotonicMs());
-    if (isOver() || leftMs <= 0) return undefined;
-    // All at once (peer-protocol §10).
-    const attempts = { timeoutMs: leftMs, headStartMs: 0, onPending };
-    const connection = await firstOf(host, places, attempts);
-    if (connection !== undefined && !isOver()) return connection;
-    connection?.close();
-    if (paused >= PAUSES_IN_ALL * pauseMs || addresses.length === 0) return undefined;
-    const atMs = clock.monotonicMs() + pause;
+export class LeaderDial {
+  readonly #host: { readonly net: Net; readonly clock: Clock };
+  readonly #dialling: Dialling;
+  readonly #untilMs: number;
+  #pauseMs: number;
+  #pausedMs = 0;
+  #isFirst = true;
+
+  constructor(host: { readonly net: Net; readonly clock: Clock }, dialling: Dialling) {
+    this.#host = host;
+    this.#dialling = dialling;
+    this.#untilMs = host.clock.monotonicMs() + dialling.limitMs;
+    this.#pauseMs = Math.min(FIRST_PAUSE_MS, dialling.pauseMs);
+  }
+
+  /**
+   * The first connection, and another when that one came to nothing (something between accepts for a leader that does not
+   * listen yet): all attempts share the limit and the pauses.
+   * @returns undefined: it cannot be reached
+   */
+  async next(): Promise<Connection | undefined> {
+    const { addresses, isOver, onPending } = this.#dialling;
+    const places = addresses.map(({ host, quorumPort: port }) => ({ host, port }));
+    while (this.#isFirst || await this.#rest()) {
+      this.#isFirst = false;
+      const leftMs = Math.floor(this.#untilMs - this.#host.clock.monotonicMs());
+      if (isOver() || leftMs <= 0) return undefined;
+      // All at once (peer-protocol §10).
+      const attempts = { timeoutMs: leftMs, headStartMs: 0, onPending };
+      const connection = await firstOf(this.#host, places, attempts);
+      if (connection !== undefined && !isOver()) return connection;
+      connection?.close();
+      if (addresses.length === 0) return undefined;
+    }
+    return undefined;
+  }
+
+  /** @returns false: there were pauses enough */
+  async #rest(): Promise<boolean> {
+    const { clock } = this.#host, { pauseMs } = this.#dialling;
+    if (this.#pausedMs >= PAUSES_IN_ALL * pauseMs) return false;
+    const atMs = clock.monotonicMs() + this.#pauseMs;
     await new Promise<void>((resolve) => clock.wakeAt(atMs as MonotonicMs, resolve));
-    paused += Math.max(pause, 1);
-    pause = Math.min(pause * 2, pauseMs);
+    this.#pausedMs += Math.max(this.#pauseMs, 1);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, pauseMs);
+    return true;
   }
 }

@@ -24,7 +24,7 @@ import { Fifo } from "../fifo.ts";
 import type { Replica } from "../replica.ts";
 import type { LearnerRole } from "../role.ts";
 import { TXN_SLACK_BYTES } from "../writes.ts";
-import { dialLeader } from "./dial_leader.ts";
+import { LeaderDial } from "./dial_leader.ts";
 import { LeaderLink, type LeaderLinkHost } from "./leader_link.ts";
 import { MachineDriver } from "./machine_driver.ts";
 import { limitsOf, packetBytesMax, type RoleParts } from "./parts.ts";
@@ -65,6 +65,7 @@ export class FollowingRole implements LeaderLinkHost {
   #isOver = false;
   /** Of dialling. */
   #giveUp: Cancel = () => {};
+  #dialling: LeaderDial | undefined;
   #finish: (reason: string) => void = () => {};
 
   constructor(parts: RoleParts, options: FollowingOptions) {
@@ -212,13 +213,14 @@ export class FollowingRole implements LeaderLinkHost {
     const { runtime, ensemble, options, log } = this.#parts, { leader } = this.#options;
     const addresses = ensemble.membership.members.get(leader)?.addresses ?? [];
     const ticks = ensemble.connectToLearnerMasterLimitTicks || ensemble.initLimitTicks;
-    dialLeader(runtime, {
+    this.#dialling ??= new LeaderDial(runtime, {
       addresses,
       limitMs: options.tickMs * ticks,
       pauseMs: ensemble.leaderConnectDelayMs,
       isOver: () => this.#isOver,
       onPending: (giveUp) => this.#giveUp = giveUp,
-    }).then((connection) => {
+    });
+    this.#dialling.next().then((connection) => {
       if (this.#isOver) return connection?.close();
       if (connection !== undefined) return this.#connected(connection);
       log.info("Cannot reach the leader", { leader });
