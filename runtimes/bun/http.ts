@@ -40,6 +40,7 @@ function listen(options: HttpListenOptions, handler: HttpHandler): HttpListener 
   const server = Bun.serve<Upgraded>({
     hostname: options.host,
     port: options.port,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER, // a snapshot to restore; REST bounds its bodies itself
     idleTimeout: Math.min(IDLE_SECONDS_MAX, Math.ceil(options.idleTimeoutMs / 1000)),
     fetch: (request, server) => serve(request, server, handler),
     websocket: {

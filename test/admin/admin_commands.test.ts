@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AdminCommands, type AdminRequest } from "../../src/admin/admin_commands.ts";
 import { briefConnection, fullConnection } from "../../src/admin/admin_shapes.ts";
+import type { Zxid } from "../../src/base/zxid.ts";
 import type { ServerControl } from "../../src/server/control.ts";
 import type { QuorumView, ServerView } from "../../src/server/view.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -13,6 +14,7 @@ const refusing: ServerControl = {
   authenticate: (scheme) => scheme === "digest" ? [{ scheme, id: "a" }] : undefined,
   mayAdminister: ([identity]) => identity?.id === "super",
   takeSnapshot: () => Promise.resolve(undefined),
+  restore: undefined,
 };
 
 async function commands(
@@ -199,4 +201,32 @@ test("a snapshot asks for credentials, their permission, and a moment when none 
   assert.equal(await ask("digest a:b", { mayAdminister, takeSnapshot }), 500);
   const plain = await commands(busyView({ serializeLastZxid: false }), { mayAdminister });
   assert.equal((await plain.run("snap", request({ authorization: "digest a:b" }))).status, 500);
+});
+
+function errorOf(body: object): string {
+  return String((body as { error?: unknown }).error);
+}
+
+test("a restore asks for the same, and a body; a member of an ensemble has none", async () => {
+  const body = { read: () => Promise.resolve(0) };
+  const ask = async (control: Partial<ServerControl>, more: object = { body }) => {
+    const all = await commands(busyView({ adminRateLimitMs: 0 }), control);
+    return await all.run("restore", { ...request({ authorization: "digest a:b" }), ...more });
+  };
+  const mayAdminister = () => true;
+  assert.equal((await ask({})).status, 403);
+  const member = await ask({ mayAdminister });
+  assert.equal(member.status, 409);
+  assert.match(errorOf(member.body), /stop all of them, empty version-2/);
+  const restore = () => Promise.resolve(0x7b as Zxid);
+  assert.equal((await ask({ mayAdminister, restore }, { body: undefined })).status, 400);
+  const done = await ask({ mayAdminister, restore });
+  assert.deepEqual(done.body, { last_zxid: 0x7b, command: "restore", error: null });
+  assert.equal(
+    (await ask({ mayAdminister, restore: () => Promise.resolve(undefined) })).status,
+    503,
+    "another one is being restored",
+  );
+  const failed = await ask({ mayAdminister, restore: () => Promise.reject(new Error("no")) });
+  assert.deepEqual([failed.status, errorOf(failed.body)], [500, "no"]);
 });
