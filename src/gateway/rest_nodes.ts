@@ -5,9 +5,9 @@ import type { DoorEnv } from "./context.ts";
 import { answer, dataFields, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
 import {
+  ask,
   type C,
   CALL_MS,
-  ask,
   clientOf,
   etag,
   ifMatch,
