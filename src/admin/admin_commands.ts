@@ -17,6 +17,7 @@ import {
   dump,
   fullConnection,
   leader,
+  observers,
   serverStats,
   signed,
   votingView,
@@ -158,10 +159,7 @@ export class AdminCommands {
     on("leader lead", () => leader(view));
     on("monitor mntr", () => this.#monitor());
     on("observer_connection_stat_reset orst", () => ({}));
-    on("observers obsr", () => ({
-      synced_observers: view.quorum?.leading?.syncedObservers ?? 0,
-      observers: [],
-    }));
+    on("observers obsr", () => observers(view));
     on("ruok", () => ({}));
     on("server_stats srvr", () => serverStats(view, runtime, version));
     on("set_trace_mask stmk", (request) => this.#setTraceMask(request), false);

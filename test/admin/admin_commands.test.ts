@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AdminCommands, type AdminRequest } from "../../src/admin/admin_commands.ts";
 import { briefConnection, fullConnection } from "../../src/admin/admin_shapes.ts";
-import type { Zxid } from "../../src/base/zxid.ts";
+import { type Zxid, zxidOf } from "../../src/base/zxid.ts";
 import type { ServerControl } from "../../src/server/control.ts";
 import type { QuorumView, ServerView } from "../../src/server/view.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -100,6 +100,7 @@ const quorum: QuorumView = {
   electionPort: 3888,
   quorumPorts: [2888],
   isObserver: false,
+  leaderSid: 3,
   membership:
     "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
     "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",
@@ -110,8 +111,35 @@ const quorum: QuorumView = {
     syncedObservers: 1,
     pendingSyncs: 0,
     sinceMs: 0,
+    observers: () => [{
+      remote: { host: "127.0.0.1", port: 42010, family: 4 },
+      sid: 4,
+      establishedMs: 1_795_954_836_126,
+      queuedBytes: 17,
+      packetsReceived: 13,
+      batchesSent: 14,
+      requests: 2,
+      lastZxid: zxidOf(1, 0),
+    }],
   },
 };
+
+/** As Apache 3.9.5 shows two, both reachable. */
+function addresses(one: string, other: string): object {
+  const all = [one, other], ports = all.map((text) => text.split(":")[1] as string);
+  return {
+    empty: false,
+    all_addresses: all,
+    wildcard_addresses: ports.map((port) => `0.0.0.0:${port}`),
+    all_ports: ports.map(Number),
+    all_host_strings: all.map((text) => text.split(":")[0]),
+    reachable_address: one,
+    all_reachable_addresses: all,
+    all_reachable_addresses_or_all: all,
+    reachable_or_one: one,
+    one,
+  };
+}
 
 test("an ensemble's member tells its place, and who votes", async () => {
   const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader", quorum };
@@ -126,12 +154,17 @@ test("an ensemble's member tells its place, and who votes", async () => {
   });
   assert.deepEqual(await body("lead", { ...view, mode: "follower" }), {
     is_leader: false,
+    leader_id: 3,
+    leader_ip: "b",
     command: "leader",
     error: null,
   });
   assert.deepEqual(await body("zabstate"), {
     myid: 3,
     is_leader: true,
+    quorum_address: addresses("b:2888", "c:2889"),
+    election_address: addresses("b:3888", "c:3889"),
+    client_address: "0.0.0.0:2183",
     voting: true,
     last_zxid: "0x92",
     zab_epoch: 0,
@@ -148,19 +181,34 @@ test("an ensemble's member tells its place, and who votes", async () => {
         server_addresses: ["a:2888"],
         election_addresses: ["a:3888"],
         client_address: "0.0.0.0:2181",
-        learner_type: "PARTICIPANT",
+        learner_type: "participant",
       },
       3: {
         server_addresses: ["b:2888", "c:2889"],
         election_addresses: ["b:3888", "c:3889"],
         client_address: "0.0.0.0:2183",
-        learner_type: "PARTICIPANT",
+        learner_type: "participant",
       },
     },
     command: "voting_view",
     error: null,
   });
-  assert.equal((await body("obsr") as { synced_observers: number }).synced_observers, 1);
+  assert.deepEqual(await body("obsr"), {
+    synced_observers: 1,
+    observers: [{
+      remote_socket_address: "/127.0.0.1:42010",
+      sid: 4,
+      established: 1_795_954_836_126,
+      queued_packets: 1,
+      queued_packets_size: 17,
+      packets_received: 13,
+      packets_sent: 14,
+      requests: 2,
+      last_zxid: 0x100000000,
+    }],
+    command: "observers",
+    error: null,
+  });
   assert.equal((await body("mntr") as { peer_state: string }).peer_state, "leading - broadcast");
   assert.equal(
     (await body("isro", { ...busyView(), mode: "read-only" }) as { read_only: boolean }).read_only,

@@ -115,6 +115,8 @@ export class LeadingRole implements LearnerLinkHost {
       syncedObservers: observers,
       pendingSyncs: this.#syncs.size,
       sinceMs: this.#servingSinceMs,
+      observers: () =>
+        [...this.#links.values()].filter(({ isObserver }) => isObserver).map(({ view }) => view),
     };
   }
 
@@ -241,7 +243,13 @@ export class LeadingRole implements LearnerLinkHost {
       return connection.close();
     }
     const id = this.#nextLink++ as LinkId;
-    const link = new LearnerLink(id, connection, this, packetBytesMax(options));
+    const link = new LearnerLink(
+      id,
+      connection,
+      this,
+      packetBytesMax(options),
+      clock.wallMs(),
+    );
     this.#links.set(id, link);
     const atMs = clock.monotonicMs() + limitsOf(options, ensemble).initLimitMs;
     const cancel = clock.wakeAt(atMs as MonotonicMs, () => {
