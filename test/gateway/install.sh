@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings the programs that the HTTP door is tested with: promtool (Debian's prometheus) and schemathesis (PyPI), and Debian's
-# Chromium. Uses the package registries through their own clients only. Idempotent: what is there is left alone.
+# Brings the programs that the HTTP door is tested with: promtool (Debian's prometheus), schemathesis (PyPI), workerd (npm)
+# and Debian's Chromium. Uses the package registries through their own clients only. Idempotent: what is there is left alone.
 # Fails, with the reason, when something cannot be had: the gate must not skip these tests.
 # Cache: $MENAGERIE_CACHE, or .cache in the project.
 set -eu
@@ -58,11 +58,22 @@ schemathesis() {
   echo "$sum" > "$cache/venv/.stamp"
 }
 
+# Its packages ship the program; their scripts would only look whether it runs.
+workerd() {
+  sum=$(cksum < "$here/workerd/package-lock.json")
+  [ "$(cat "$cache/workerd/.stamp" 2> /dev/null)" != "$sum" ] || return 0
+  mkdir -p "$cache/workerd"
+  cp "$here/workerd/package.json" "$here/workerd/package-lock.json" "$cache/workerd/"
+  run "installing workerd" npm ci --prefix "$cache/workerd" --ignore-scripts --no-audit --no-fund
+  echo "$sum" > "$cache/workerd/.stamp"
+}
+
 chromium_browser() {
   command -v chromium > /dev/null || apt as_root apt-get install -y --no-install-recommends chromium
 }
 
 promtool
 schemathesis
+workerd
 chromium_browser
-echo "http tools: promtool and schemathesis are ready in $cache, Chromium as $(command -v chromium)"
+echo "http tools: promtool, schemathesis and workerd are ready in $cache, Chromium as $(command -v chromium)"

@@ -8,9 +8,12 @@ import { cacheFolder } from "../support/root.ts";
 import { testUnless } from "../support/skip.ts";
 
 const tools = join(cacheFolder(), "http_tools");
+const platform = `${process.platform}-${process.arch === "x64" ? "64" : process.arch}`;
 export const PROGRAMS = {
   promtool: join(tools, "promtool"),
   schemathesis: join(tools, "venv", "bin", "schemathesis"),
+  // Itself, not the script of npm's that would run it: it is ended by its own pid.
+  workerd: join(tools, `workerd/node_modules/@cloudflare/workerd-${platform}/bin/workerd`),
   chromium: "/usr/bin/chromium",
 } as const;
 
