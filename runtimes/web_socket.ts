@@ -22,6 +22,21 @@ const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 /** Hosts without a drain event are asked this often. */
 const DRAIN_POLL_MS = 10;
 
+/** Of a socket that went before anything could be done with it. */
+export const GONE: SocketEnd = {
+  send: () => {},
+  buffered: () => 0,
+  close: () => {},
+  terminate: () => {},
+};
+
+/** Whether a request's headers ask for a WebSocket as RFC 6455 §4.2.1 has it. */
+export function isHandshake(header: (name: string) => string | null | undefined): boolean {
+  return header("upgrade")?.toLowerCase() === "websocket" &&
+    /^[+/0-9A-Za-z]{22}==$/.test(header("sec-websocket-key") ?? "") &&
+    header("sec-websocket-version") === "13";
+}
+
 export class WebSocketConnection implements Connection {
   readonly remote: Address;
   readonly local: Address;

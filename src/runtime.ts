@@ -295,11 +295,21 @@ export interface HttpPeer {
   readonly remote: Address;
   /**
    * Turns this request, which asks for a WebSocket, into a stream of bytes: one message each way is one piece.
-   * @param onOpen must set the connection's handlers before it returns
-   * @param protocol the subprotocol to agree on, one of those that the request offers
-   * @returns what `fetch` has to return; undefined: the request asks for no WebSocket
+   * @param onOpen called once when a response is returned, for a socket that is already gone too; it must set the
+   *   connection's handlers before it returns
+   * @returns what `fetch` has to return; undefined: the request asks for no WebSocket, or not in its way
    */
-  upgrade(onOpen: (connection: Connection) => void, protocol?: string): WebResponse | undefined;
+  upgrade(
+    onOpen: (connection: Connection) => void,
+    options?: UpgradeOptions,
+  ): WebResponse | undefined;
+}
+
+export interface UpgradeOptions {
+  /** The subprotocol to agree on, one of those that the request offers. */
+  readonly protocol?: string | undefined;
+  /** What is written is UTF-8, and goes out as messages of text: one for each `write`. */
+  readonly isText?: boolean;
 }
 
 export interface HttpListener {

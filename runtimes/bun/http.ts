@@ -19,6 +19,7 @@ const IDLE_SECONDS_MAX = 255;
 interface Upgraded {
   readonly remote: Address;
   readonly onOpen: (connection: Connection) => void;
+  readonly isText: boolean;
   connection: WebSocketConnection | undefined;
 }
 
@@ -40,6 +41,7 @@ function listen(options: HttpListenOptions, handler: HttpHandler): HttpListener 
   const server = Bun.serve<Upgraded>({
     hostname: options.host,
     port: options.port,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER, // a snapshot to restore; REST bounds its bodies itself
     idleTimeout: Math.min(IDLE_SECONDS_MAX, Math.ceil(options.idleTimeoutMs / 1000)),
     fetch: (request, server) => serve(request, server, handler),
     websocket: {
@@ -72,9 +74,9 @@ async function serve(
   let isUpgraded = false;
   const response = await handler.fetch(request, {
     remote,
-    upgrade: (onOpen, protocol) => {
+    upgrade: (onOpen, { protocol, isText = false } = {}) => {
       isUpgraded = server.upgrade(request, {
-        data: { remote, onOpen, connection: undefined },
+        data: { remote, onOpen, isText, connection: undefined },
         ...protocol === undefined ? {} : { headers: { "sec-websocket-protocol": protocol } },
       });
       return isUpgraded ? new Response(null) : undefined;
@@ -92,8 +94,11 @@ function connectionOf(
   remote: Address,
   local: Address,
 ): WebSocketConnection {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const { isText } = socket.data;
   return new WebSocketConnection(remote, local, {
-    send: (bytes) => void socket.sendBinary(bytes),
+    send: (bytes) =>
+      void (isText ? socket.sendText(decoder.decode(bytes)) : socket.sendBinary(bytes)),
     buffered: () => socket.getBufferedAmount(),
     close: () => socket.close(),
     terminate: () => socket.terminate(),

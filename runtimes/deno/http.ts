@@ -6,9 +6,10 @@ import type {
   HttpHost,
   HttpListener,
   HttpListenOptions,
+  UpgradeOptions,
 } from "../../src/runtime.ts";
 import { addressOf } from "../node/connection.ts";
-import { WebSocketConnection } from "../web_socket.ts";
+import { isHandshake, WebSocketConnection } from "../web_socket.ts";
 import { mapError } from "./errors.ts";
 
 /** The part of Deno's namespace that is used here; its types are not among those of the project. */
@@ -61,15 +62,15 @@ function listen(deno: DenoHttp, options: HttpListenOptions, handler: HttpHandler
       const remote = addressOf(remoteAddr.hostname, remoteAddr.port);
       const upgrade = (
         onOpen: (connection: Connection) => void,
-        protocol?: string,
+        { protocol, isText = false }: UpgradeOptions = {},
       ): Response | undefined => {
-        if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
+        if (!isHandshake((name) => request.headers.get(name))) return undefined;
         const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
         // Its own option finds a protocol in the request only where a blank follows each comma.
         if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
         sockets.add(socket);
         socket.addEventListener("close", () => sockets.delete(socket));
-        open(socket, remote, local, onOpen);
+        open(socket, remote, local, onOpen, isText);
         return response;
       };
       return await handler.fetch(request, { remote, upgrade }) as Response;
@@ -91,18 +92,28 @@ function open(
   remote: Address,
   local: Address,
   onOpen: (connection: Connection) => void,
+  isText: boolean,
 ): void {
   socket.binaryType = "arraybuffer";
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let isOpen = false;
   const connection = new WebSocketConnection(remote, local, {
-    send: (bytes) => socket.send(bytes.slice()),
+    send: (bytes) => socket.send(isText ? decoder.decode(bytes) : bytes.slice()),
     buffered: () => socket.bufferedAmount,
     close: () => socket.close(),
     terminate: () => socket.close(),
   });
-  socket.addEventListener("open", () => onOpen(connection));
+  const opened = (): void => {
+    if (!isOpen) onOpen(connection);
+    isOpen = true;
+  };
+  socket.addEventListener("open", opened);
   socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data as ArrayBuffer;
     connection.received(new Uint8Array(bytes));
   });
-  socket.addEventListener("close", () => connection.gone());
+  socket.addEventListener("close", () => {
+    opened();
+    connection.gone();
+  });
 }

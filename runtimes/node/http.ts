@@ -12,8 +12,9 @@ import type {
   HttpListener,
   HttpListenOptions,
   HttpPeer,
+  UpgradeOptions,
 } from "../../src/runtime.ts";
-import { WebSocketConnection } from "../web_socket.ts";
+import { GONE, isHandshake, WebSocketConnection } from "../web_socket.ts";
 import { addressOf } from "./connection.ts";
 import { mapError } from "./errors.ts";
 
@@ -83,7 +84,7 @@ async function upgrade(
   head: Buffer,
 ): Promise<void> {
   const [remote, local] = endsOf(socket);
-  let onOpen: ((connection: Connection) => void) | undefined;
+  let asked: { onOpen: (connection: Connection) => void } & UpgradeOptions | undefined;
   const refuse = (status: number, text: string): void => {
     socket.end(
       `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
@@ -94,23 +95,27 @@ async function upgrade(
   try {
     const response = await handler.fetch(requestOf(incoming), {
       remote,
-      upgrade: (open, protocol) => {
-        onOpen = open;
-        if (protocol !== undefined) agreed.set(incoming, protocol);
+      upgrade: (onOpen, options = {}) => {
+        if (!isHandshake((name) => incoming.headers[name] as string | undefined)) return undefined;
+        asked = { onOpen, ...options };
+        if (options.protocol !== undefined) agreed.set(incoming, options.protocol);
         return new Response(null, { status: 200 });
       },
     });
-    if (onOpen === undefined) return refuse(response.status, "");
+    if (asked === undefined) return refuse(response.status, "");
   } catch {
     return refuse(500, "");
   }
-  const open = onOpen;
-  sockets.handleUpgrade(
-    incoming,
-    socket,
-    head,
-    (client) => open(connectionOf(client, remote, local)),
-  );
+  const { onOpen, isText = false } = asked;
+  let isOpen = false;
+  sockets.handleUpgrade(incoming, socket, head, (client) => {
+    isOpen = true;
+    onOpen(connectionOf(client, remote, local, isText));
+  });
+  if (isOpen) return;
+  const gone = new WebSocketConnection(remote, local, GONE);
+  onOpen(gone);
+  gone.gone();
 }
 
 function requestOf(incoming: IncomingMessage): Request {
@@ -129,9 +134,14 @@ function endsOf(socket: Socket): readonly [remote: Address, local: Address] {
   ];
 }
 
-function connectionOf(client: WebSocket, remote: Address, local: Address): Connection {
+function connectionOf(
+  client: WebSocket,
+  remote: Address,
+  local: Address,
+  isText: boolean,
+): Connection {
   const connection = new WebSocketConnection(remote, local, {
-    send: (bytes) => client.send(bytes.slice()), // ws keeps what the system did not take
+    send: (bytes) => client.send(bytes.slice(), { binary: !isText }), // ws keeps what the system did not take
     buffered: () => client.bufferedAmount,
     close: () => client.close(),
     terminate: () => client.terminate(),

@@ -8,6 +8,7 @@ import type { Identity } from "../protocol/acl.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ServerControl, SnapshotFile } from "../server/control.ts";
 import type { ServerView } from "../server/view.ts";
+import type { ByteSource } from "../storage/byte_stream.ts";
 import { namesOf } from "../storage/names.ts";
 import {
   briefConnection,
@@ -16,6 +17,7 @@ import {
   dump,
   fullConnection,
   leader,
+  observers,
   serverStats,
   signed,
   votingView,
@@ -43,6 +45,8 @@ export interface AdminRequest {
   readonly authorization: string | undefined;
   /** The peer's address. */
   readonly host: string;
+  /** Undefined: the request has none. */
+  readonly body?: ByteSource | undefined;
 }
 
 export interface AdminAnswer {
@@ -62,13 +66,18 @@ interface Command {
   readonly run: (request: AdminRequest) => Values | Promise<Values>;
 }
 
+/** Apache changes one member's memory alone, and the ensemble's data differ until all are done. */
+const OF_AN_ENSEMBLE =
+  "A member of an ensemble has its data from the others; stop all of them, empty version-2 in dataDir and dataLogDir " +
+  "(currentEpoch and acceptedEpoch too), put the snapshot file into it at every member, and start them";
 const NOT_SERVING = "This ZooKeeper instance is not currently serving requests";
 
 export class AdminCommands {
   readonly #host: AdminHost;
   readonly #byName = new Map<string, Command>();
   readonly #names: string[] = [];
-  #snapshotMs: number | undefined;
+  /** When the two rate-limited commands were last carried out. */
+  readonly #lastMs = new Map<"snapshot" | "restore", number>();
 
   constructor(host: AdminHost) {
     this.#host = host;
@@ -92,7 +101,7 @@ export class AdminCommands {
 
   async run(name: string, request: AdminRequest): Promise<AdminAnswer> {
     if (name === "snapshot" || name === "snap") return await this.#snapshot(request);
-    if (name === "restore" || name === "rest") return this.#restore(request);
+    if (name === "restore" || name === "rest") return await this.#restore(request);
     const command = this.#byName.get(name);
     if (command === undefined) return failure(404, name, `Unknown command: ${name}`);
     if (command.needsServer && !this.#host.view.serving) {
@@ -150,10 +159,7 @@ export class AdminCommands {
     on("leader lead", () => leader(view));
     on("monitor mntr", () => this.#monitor());
     on("observer_connection_stat_reset orst", () => ({}));
-    on("observers obsr", () => ({
-      synced_observers: view.quorum?.leading?.syncedObservers ?? 0,
-      observers: [],
-    }));
+    on("observers obsr", () => observers(view));
     on("ruok", () => ({}));
     on("server_stats srvr", () => serverStats(view, runtime, version));
     on("set_trace_mask stmk", (request) => this.#setTraceMask(request), false);
@@ -234,7 +240,7 @@ export class AdminCommands {
 
   /** The order of checks is Apache's (§3.3). */
   async #snapshot(request: AdminRequest): Promise<AdminAnswer> {
-    const { view, control, runtime: { clock } } = this.#host;
+    const { view, control } = this.#host;
     const { options, stats } = view;
     const refused = this.#refusal("snapshot", request);
     if (refused !== undefined) return refused;
@@ -242,12 +248,10 @@ export class AdminCommands {
     if (!options.serializeLastZxid) {
       return failure(500, "snapshot", "serializeLastProcessedZxid.enabled is false");
     }
-    const nowMs = clock.monotonicMs();
-    if (this.#snapshotMs !== undefined && nowMs - this.#snapshotMs < options.adminRateLimitMs) {
+    if (this.#isTooSoon("snapshot")) {
       stats.counters.snapshotsRateLimited++;
       return failure(429, "snapshot", "A snapshot was taken a moment ago");
     }
-    this.#snapshotMs = nowMs;
     let file: SnapshotFile | undefined;
     try {
       file = await control.takeSnapshot();
@@ -259,13 +263,41 @@ export class AdminCommands {
     return { status: 200, body, file, isStreaming: request.parameter("streaming") !== "false" };
   }
 
-  #restore(request: AdminRequest): AdminAnswer {
-    return this.#refusal("restore", request) ?? failure(
-      501,
-      "restore",
-      "A running server cannot take another database yet; stop it, put the file into dataDir/version-2 of every " +
-        "server in place of what is there, and start it",
-    );
+  async #restore(request: AdminRequest): Promise<AdminAnswer> {
+    const { view, control } = this.#host;
+    const { options, stats: { counters } } = view;
+    const refused = this.#refusal("restore", request);
+    if (refused !== undefined) return refused;
+    if (!options.adminRestoreEnabled) return failure(503, "restore", "The command is disabled");
+    if (!options.serializeLastZxid) {
+      return failure(500, "restore", "serializeLastProcessedZxid.enabled is false");
+    }
+    if (control.restore === undefined) return failure(409, "restore", OF_AN_ENSEMBLE);
+    if (request.body === undefined) return failure(400, "restore", "The body is to be a snapshot");
+    if (this.#isTooSoon("restore")) {
+      counters.restoresRateLimited++;
+      return failure(429, "restore", "A snapshot was restored a moment ago");
+    }
+    try {
+      const zxid = await control.restore(request.body);
+      if (zxid === undefined) {
+        return failure(503, "restore", "Another snapshot is being restored");
+      }
+      return { status: 200, body: { last_zxid: zxid, command: "restore", error: null } };
+    } catch (error) {
+      counters.restoreErrors++;
+      return failure(500, "restore", messageOf(error));
+    }
+  }
+
+  /** Else the command is carried out now. */
+  #isTooSoon(name: "snapshot" | "restore"): boolean {
+    const nowMs = this.#host.runtime.clock.monotonicMs();
+    const lastMs = this.#lastMs.get(name);
+    const limitMs = this.#host.view.options.adminRateLimitMs;
+    if (lastMs !== undefined && nowMs - lastMs < limitMs) return true;
+    this.#lastMs.set(name, nowMs);
+    return false;
   }
 
   /** Why a request may not do what needs every permission on the root. */

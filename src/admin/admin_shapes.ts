@@ -100,6 +100,13 @@ export async function serverStats(
       non_mtlslocal_conn_count: 0,
     },
     client_response: responses,
+    ...(view.mode !== "leader" ? {} : {
+      proposal_stats: {
+        last_buffer_size: stats.lastProposalBytes,
+        min_buffer_size: stats.minProposalBytes,
+        max_buffer_size: stats.maxProposalBytes,
+      },
+    }),
     node_count: view.nodeCount,
   };
 }
@@ -150,16 +157,21 @@ function membersOf(view: ServerView): MemberLine[] {
       hosts: parts.map(([, host = ""]) => host),
       serverAddresses: parts.map(([, host, port]) => `${host}:${port}`),
       electionAddresses: parts.map(([, host, , port]) => `${host}:${port}`),
-      role: role.toUpperCase(),
-      clientAddress: client,
+      role,
+      clientAddress: client === "" && +id === view.options.serverId ? ownClient(view) : client,
     }];
   });
+}
+
+/** Of a member whose line has none: as its own settings say. */
+function ownClient({ options, clientPort }: ServerView): string {
+  return `${options.clientPortAddress ?? "0.0.0.0"}:${clientPort}`;
 }
 
 /** Voters alone; empty standalone. */
 export function votingView(view: ServerView): JsonMap {
   return Object.fromEntries(
-    membersOf(view).filter(({ role }) => role === "PARTICIPANT").map((member) => [member.id, {
+    membersOf(view).filter(({ role }) => role === "participant").map((member) => [member.id, {
       server_addresses: member.serverAddresses,
       election_addresses: member.electionAddresses,
       client_address: member.clientAddress,
@@ -168,26 +180,70 @@ export function votingView(view: ServerView): JsonMap {
   );
 }
 
-/** Who leads is known here to the leader alone. */
 export function leader(view: ServerView): Record<string, Json> {
   if (view.quorum === undefined) return { error: "server is not initialized" };
-  if (view.mode !== "leader") return { is_leader: false };
-  const id = view.options.serverId;
-  const own = membersOf(view).find((member) => member.id === String(id));
-  return { is_leader: true, leader_id: id, leader_ip: own?.hosts[0] ?? "" };
+  const id = view.quorum.leaderSid ?? -1;
+  const member = membersOf(view).find((one) => one.id === String(id));
+  return {
+    is_leader: view.mode === "leader",
+    leader_id: id,
+    leader_ip: member?.hosts[0] ?? "",
+  };
+}
+
+/** At the leader. A packet here is a batch of packets: they leave together. */
+export function observers({ quorum }: ServerView): Record<string, Json> {
+  const leading = quorum?.leading;
+  return {
+    synced_observers: leading?.syncedObservers ?? 0,
+    observers: (leading?.observers() ?? []).map((one) => ({
+      remote_socket_address: javaAddress(one.remote),
+      sid: one.sid,
+      established: one.establishedMs,
+      queued_packets: one.queuedBytes > 0 ? 1 : 0,
+      queued_packets_size: one.queuedBytes,
+      packets_received: one.packetsReceived,
+      packets_sent: one.batchesSent,
+      requests: one.requests,
+      last_zxid: one.lastZxid,
+    })),
+  };
 }
 
 export function zabState(view: ServerView): Record<string, Json> {
   const { quorum, mode, lastZxid, options } = view;
   if (quorum === undefined) return { voting: false, zabstate: "" };
   const [role = "", phase] = quorum.peerState.split(" - ");
+  const own = membersOf(view).find((member) => member.id === String(options.serverId));
   return {
     myid: options.serverId,
     is_leader: mode === "leader",
+    quorum_address: addressSet(own?.serverAddresses ?? []),
+    election_address: addressSet(own?.electionAddresses ?? []),
+    client_address: own?.clientAddress ?? ownClient(view),
     voting: !quorum.isObserver,
     last_zxid: `0x${hexOf(lastZxid)}`,
     zab_epoch: epochOf(lastZxid),
     zab_counter: counterOf(lastZxid),
     zabstate: phase ?? (role === "looking" ? "election" : role),
+  };
+}
+
+/** As Java's object of one or more addresses shows itself; nothing is probed here, so all count as reachable. */
+function addressSet(addresses: readonly string[]): JsonMap {
+  const parts = addresses.map((one) => /^(.*):(\d+)$/.exec(one) ?? ["", one, "0"]);
+  const ports = [...new Set(parts.map(([, , port]) => Number(port)))];
+  const one = addresses[0] ?? null;
+  return {
+    empty: addresses.length === 0,
+    all_addresses: addresses,
+    wildcard_addresses: ports.map((port) => `0.0.0.0:${port}`),
+    all_ports: ports,
+    all_host_strings: parts.map(([, host = ""]) => host),
+    reachable_address: one,
+    all_reachable_addresses: addresses,
+    all_reachable_addresses_or_all: addresses,
+    reachable_or_one: one,
+    one,
   };
 }

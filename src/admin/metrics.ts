@@ -130,6 +130,8 @@ export const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
   ["request_throttle_wait_count", "throttleWaits"],
   ["snapshot_error_count", "snapshotErrors"],
   ["snapshot_rate_limited_count", "snapshotsRateLimited"],
+  ["restore_error_count", "restoreErrors"],
+  ["restore_rate_limited_count", "restoresRateLimited"],
   ["unrecoverable_error_count", "unrecoverableErrors"],
   ["looking_count", "lookings"],
   ["diff_count", "diffSyncs"],
@@ -144,13 +146,13 @@ export const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
     outstanding_changes_removed stale_requests_dropped throttled_ops dead_watchers_queued dead_watchers_cleared
     add_dead_watcher_stall_time ensemble_auth_success ensemble_auth_fail ensemble_auth_skip
     unsuccessful_handshake tls_handshake_exceeded insecure_admin_count cnxn_closed_without_zk_server_running
-    skip_learner_request_to_next_processor_count requests_not_forwarded_to_commit_processor
-    restore_error_count restore_rate_limited_count`),
+    skip_learner_request_to_next_processor_count requests_not_forwarded_to_commit_processor`),
 ];
 
 export const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
+  ["restore_time", "restoreMs"],
   ["dbinittime", "databaseLoadMs"],
   ["startup_snap_load_time", "snapshotLoadMs"],
   ["startup_txns_load_time", "logReplayMs"],
@@ -161,7 +163,7 @@ export const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[
   ["node_changed_watch_count", "changedWatches"],
   ["node_children_watch_count", "childrenWatches"],
   ...without(`
-    restore_time election_time unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
+    election_time unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
     inflight_snap_count inflight_diff_count prep_processor_queue_size prep_process_time sync_processor_queue_size
     sync_process_time proposal_process_time commit_process_time requests_in_session_queue
     pending_session_queue_size reads_after_write_in_session_queue reads_issued_from_session_queue

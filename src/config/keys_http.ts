@@ -54,7 +54,7 @@ export const ADMIN_KEYS: readonly Rule[] = [
     ms(0),
     "300000",
     (adminRateLimitMs) => ({ adminRateLimitMs }),
-    "Time between two snapshot commands, ms (Apache takes the number as microseconds there)",
+    "Time between two snapshot or two restore commands, ms (Apache takes the number as microseconds for snapshot)",
   ),
   works(
     "admin.snapshot.enabled",
@@ -63,9 +63,13 @@ export const ADMIN_KEYS: readonly Rule[] = [
     (adminSnapshotEnabled) => ({ adminSnapshotEnabled }),
     "The admin command snapshot",
   ),
-  later("admin.restore.enabled", bool, "true", "The admin command restore", {
-    harmless: ["false"],
-  }),
+  works(
+    "admin.restore.enabled",
+    bool,
+    "true",
+    (adminRestoreEnabled) => ({ adminRestoreEnabled }),
+    "The admin command restore",
+  ),
 ];
 
 export const HTTP_KEYS: readonly Rule[] = [

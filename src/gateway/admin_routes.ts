@@ -6,6 +6,7 @@ import { PROMETHEUS_TYPE, prometheusText } from "../admin/prometheus.ts";
 import { hexOf } from "../base/zxid.ts";
 import type { Fs } from "../runtime.ts";
 import type { SnapshotFile } from "../server/control.ts";
+import type { ByteSource } from "../storage/byte_stream.ts";
 import type { DoorEnv } from "./context.ts";
 
 const JSON_TYPE = "application/json;charset=utf-8";
@@ -40,6 +41,7 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
       parameter: (key) => c.req.query(key),
       authorization: c.req.header("authorization"),
       host: c.get("caller").host,
+      body: method === "POST" ? bodyOf(c.req.raw) : undefined,
     };
     const { status, body, file, isStreaming } = await commands.run(name, request);
     const headers: Record<string, string> = { "content-type": JSON_TYPE };
@@ -75,6 +77,26 @@ function addHealth(app: Hono<DoorEnv>, { view }: AdminHost): void {
     "/health/leader",
     () => answer(view.serving && (view.mode === "leader" || view.mode === "standalone")),
   );
+}
+
+/** Read as fast as it is used. */
+function bodyOf({ body, headers }: Request): ByteSource | undefined {
+  if (body === null || headers.get("content-length") === "0") return undefined;
+  const reader = body.getReader();
+  let rest = new Uint8Array(0);
+  return {
+    async read(into) {
+      while (rest.length === 0) {
+        const { done, value } = await reader.read();
+        if (done) return 0;
+        rest = value;
+      }
+      const count = Math.min(rest.length, into.length);
+      into.set(rest.subarray(0, count));
+      rest = rest.subarray(count);
+      return count;
+    },
+  };
 }
 
 /** The file is read as fast as it is taken. */

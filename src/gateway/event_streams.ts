@@ -1,134 +1,23 @@
 /**
- * Watches as Server-Sent Events: /v1/events/<path>. The id of an event is its zxid, so that a reader that comes back says
- * with Last-Event-ID what it saw last. ZooKeeper keeps no history: what can be known from the node's stat is told as the
- * change that was missed, and where nothing can be known (recursive watches, a node that is not there) a `gap` says so.
+ * Watches as Server-Sent Events or over a WebSocket: /v1/events/<path>. The id of an event is its zxid, so that a reader that
+ * comes back says with Last-Event-ID what it saw last. ZooKeeper keeps no history: what can be known from the node's stat is
+ * told as the change that was missed, and where nothing can be known (recursive watches, a node that is not there) a `gap`
+ * says so.
  */
 import { Hono } from "hono";
-import { utf8Encode } from "../base/host.ts";
 import type { Client } from "../client/client.ts";
 import type { Stat } from "../client/results.ts";
 import type { EndedEvent, WatchEvent } from "../client/watch_events.ts";
-import type { Cancel, Clock, MonotonicMs } from "../runtime.ts";
 import type { DoorEnv } from "./context.ts";
+import { agreedProtocol } from "./native_socket.ts";
 import { Problem } from "./problem.ts";
 import { notAllowed } from "./rest_nodes.ts";
 import { type C, CALL_MS, nodeOf, type RestParts, sessionOf } from "./rest_parts.ts";
 import { checkOptional, WatchMode } from "./schemas.ts";
+import { type EventStreams, SentEvents, SocketEvents, type Stream } from "./streams.ts";
 
 const EVENTS = "/v1/events";
-/** Proxies close what is silent for longer. */
-const BEAT_MS = 15_000;
-/** Bytes that wait for a slow reader; with more the stream ends, and says that there is a gap. */
-const WAITING_BYTES_MAX = 256 * 1024;
-const BEAT = utf8Encode(": \n\n");
 const call = { timeoutMs: CALL_MS };
-
-/** How many streams there are, and their common heartbeat. */
-export class EventStreams {
-  readonly #clock: Clock;
-  readonly #max: number;
-  readonly #open = new Set<Stream>();
-  #others = 0;
-  #cancelBeat: Cancel | undefined;
-
-  constructor(clock: Clock, max: number) {
-    this.#clock = clock;
-    this.#max = max;
-  }
-
-  get count(): number {
-    return this.#open.size + this.#others;
-  }
-
-  /** @throws {Problem} TOO_MANY_STREAMS */
-  open(onGone: () => void): Stream {
-    this.#demandRoom();
-    const stream = new Stream((gone) => {
-      this.#open.delete(gone);
-      onGone();
-    });
-    this.#open.add(stream);
-    this.#beat();
-    return stream;
-  }
-
-  /** Something that counts as a stream. @returns what takes it away @throws {Problem} */
-  enter(): () => void {
-    this.#demandRoom();
-    this.#others++;
-    let isIn = true;
-    return () => {
-      if (isIn) this.#others--;
-      isIn = false;
-    };
-  }
-
-  close(): void {
-    this.#cancelBeat?.();
-    for (const stream of [...this.#open]) stream.end();
-  }
-
-  #demandRoom(): void {
-    if (this.count < this.#max) return;
-    throw new Problem(
-      "TOO_MANY_STREAMS",
-      `There are ${this.#max} streams already (http.maxStreams)`,
-      {},
-      { "retry-after": "5" },
-    );
-  }
-
-  #beat(): void {
-    if (this.#cancelBeat !== undefined || this.#open.size === 0) return;
-    const atMs = (this.#clock.monotonicMs() + BEAT_MS) as MonotonicMs;
-    this.#cancelBeat = this.#clock.wakeAt(atMs, () => {
-      this.#cancelBeat = undefined;
-      for (const stream of [...this.#open]) stream.send(BEAT);
-      this.#beat();
-    });
-  }
-}
-
-export class Stream {
-  readonly body: ReadableStream<Uint8Array>;
-  readonly #onGone: (stream: Stream) => void;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-
-  constructor(onGone: (stream: Stream) => void) {
-    this.#onGone = onGone;
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      cancel: () => this.#gone(),
-    }, { highWaterMark: WAITING_BYTES_MAX, size: (chunk) => chunk?.length ?? 0 });
-  }
-
-  event(type: string, data: object, zxid = -1): void {
-    const id = zxid < 0 ? "" : `id: ${zxid}\n`;
-    this.send(utf8Encode(`${id}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`));
-  }
-
-  send(bytes: Uint8Array): void {
-    const controller = this.#controller;
-    if (controller === undefined) return;
-    if ((controller.desiredSize ?? 0) > 0) return controller.enqueue(bytes);
-    controller.enqueue(utf8Encode('event: gap\ndata: {"reason":"overflow"}\n\n'));
-    this.end();
-  }
-
-  end(): void {
-    const controller = this.#controller;
-    this.#gone();
-    controller?.close();
-  }
-
-  #gone(): void {
-    if (this.#controller === undefined) return;
-    this.#controller = undefined;
-    this.#onGone(this);
-  }
-}
 
 export function eventRoutes(parts: RestParts, streams: EventStreams): Hono<DoorEnv> {
   const app = new Hono<DoorEnv>();
@@ -140,14 +29,43 @@ export function eventRoutes(parts: RestParts, streams: EventStreams): Hono<DoorE
 }
 
 async function openStream(c: C, parts: RestParts, streams: EventStreams): Promise<Response> {
+  if (c.req.header("upgrade")?.toLowerCase() === "websocket") {
+    const socket = await watched(c, parts, streams, (onGone) => new SocketEvents(onGone));
+    return upgraded(c, socket);
+  }
+  const stream = await watched(c, parts, streams, (onGone) => new SentEvents(onGone));
+  return new Response(stream.body, {
+    headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" },
+  });
+}
+
+/** What refuses the request comes before the socket is one. @throws {Problem} */
+function upgraded(c: C, stream: SocketEvents): Response {
+  const protocol = agreedProtocol(c.req.header("sec-websocket-protocol"));
+  const response = c.env.peer.upgrade((connection) => stream.attach(connection), {
+    protocol,
+    isText: true,
+  });
+  if (response !== undefined) return response as Response;
+  stream.end();
+  throw new Problem("BAD_REQUEST", "This is no handshake of a WebSocket");
+}
+
+/** A stream that is told of the watch that the request asks for, from `open` on. */
+async function watched<S extends Stream>(
+  c: C,
+  parts: RestParts,
+  streams: EventStreams,
+  make: (onGone: (stream: Stream) => void) => S,
+): Promise<S> {
   const mode = checkOptional(WatchMode, c.req.query("mode"), "mode") ?? "persistent";
   const path = nodeOf(c, EVENTS);
   const seen = lastEventId(c);
   const { client, release } = await parts.clients.hold(c.get("caller"), sessionOf(c));
   let unwatch: () => void = () => {};
-  let stream: Stream;
+  let stream: S;
   try {
-    stream = streams.open(() => {
+    stream = streams.open(make, () => {
       unwatch();
       release();
     });
@@ -170,13 +88,11 @@ async function openStream(c: C, parts: RestParts, streams: EventStreams): Promis
     const zxid = client.lastZxid;
     stream.event("open", { path, mode, exists: stat !== undefined, zxid }, zxid);
     if (seen !== undefined) resume(stream, path, mode, seen, client, stat);
+    return stream;
   } catch (error) {
     stream.end();
     throw error;
   }
-  return new Response(stream.body, {
-    headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" },
-  });
 }
 
 function tell(stream: Stream, event: WatchEvent | EndedEvent): void {

@@ -3,8 +3,8 @@
  * to one by TCP. A browser cannot set headers here: its token comes as a subprotocol, `bearer.<token>` beside `menagerie`.
  */
 import type { Connection, HttpPeer, Net } from "../runtime.ts";
-import type { EventStreams } from "./event_streams.ts";
 import { Problem } from "./problem.ts";
+import type { EventStreams } from "./streams.ts";
 
 /** Where the bytes of a socket go. */
 export type Native = (connection: Connection) => void;
@@ -20,11 +20,16 @@ export function openNative(
   native: Native,
 ): Response {
   const leave = streams.enter();
-  const protocol = offered?.split(",").map((one) => one.trim()).find((one) => one === PROTOCOL);
-  const response = peer.upgrade((connection) => native(counted(connection, leave)), protocol);
+  const protocol = agreedProtocol(offered);
+  const response = peer.upgrade((connection) => native(counted(connection, leave)), { protocol });
   if (response !== undefined) return response as Response;
   leave();
   throw new Problem("UPGRADE_REQUIRED", "This is for WebSockets", {}, { upgrade: "websocket" });
+}
+
+/** A browser fails unless one of what it offered is agreed on. */
+export function agreedProtocol(offered: string | undefined): string | undefined {
+  return offered?.split(",").map((one) => one.trim()).find((one) => one === PROTOCOL);
 }
 
 /** The same connection, whose end is noticed whoever holds it. */

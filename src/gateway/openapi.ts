@@ -173,9 +173,17 @@ function aspectPaths(): Node {
         parameters: [
           query("mode", "Of the watch", schemaOf(s.WatchMode)),
           header("Last-Event-ID", "The zxid of the last event seen", "^[0-9]{1,15}$"),
+          query("lastEventId", "The same, for a page's WebSocket, which has no headers", {
+            type: "string",
+            pattern: "^[0-9]{0,15}$",
+          }),
         ],
         responses: {
           ...answers(200, "Server-Sent Events"),
+          "101": {
+            description:
+              "With Upgrade: websocket, the same events as messages: JSON text, an object with type beside what the event says",
+          },
           "200": { description: "Server-Sent Events", content: { "text/event-stream": {} } },
         },
       },

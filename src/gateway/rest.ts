@@ -8,13 +8,14 @@ import type { ServerControl } from "../server/control.ts";
 import type { ServerView } from "../server/view.ts";
 import { Clients, type Connect } from "./clients.ts";
 import type { DoorEnv } from "./context.ts";
-import { eventRoutes, EventStreams } from "./event_streams.ts";
+import { eventRoutes } from "./event_streams.ts";
 import { type Native, openNative, proxyTo } from "./native_socket.ts";
 import { openApi } from "./openapi.ts";
 import { nodeRoutes, notAllowed } from "./rest_nodes.ts";
 import { otherRoutes } from "./rest_others.ts";
 import type { RestParts } from "./rest_parts.ts";
 import { INSIDE, serverNet } from "./server_net.ts";
+import { EventStreams } from "./streams.ts";
 
 /** How requests reach ZooKeeper. */
 export interface Way {

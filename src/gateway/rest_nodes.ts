@@ -5,6 +5,7 @@ import type { DoorEnv } from "./context.ts";
 import { answer, dataFields, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
 import {
+  ask,
   type C,
   CALL_MS,
   clientOf,
@@ -70,8 +71,7 @@ async function readNode(c: C, parts: RestParts): Promise<Response> {
   const format = wanted(c.req.raw, ["json", "cbor", "raw"]);
   const encoding = checkOptional(Encoding, c.req.query("encoding"), "encoding");
   const path = nodeOf(c, NODES);
-  const client = await clientOf(c, parts);
-  const { data, stat } = await client.getData(path, call);
+  const { data, stat } = await ask(c, parts, (client) => client.getData(path, call));
   const headers = { etag: etag(stat.version) };
   if (format !== "raw") {
     const value = { path, ...dataFields(data, format, encoding), stat: statOf(stat) };
@@ -87,8 +87,7 @@ async function readNode(c: C, parts: RestParts): Promise<Response> {
 async function readStat(c: C, parts: RestParts): Promise<Response> {
   const format = wanted(c.req.raw, ["json", "cbor"]);
   const path = nodeOf(c, STATS);
-  const client = await clientOf(c, parts);
-  const stat = await client.exists(path, call);
+  const stat = await ask(c, parts, (client) => client.exists(path, call));
   if (stat === undefined) {
     throw new Problem("NOT_FOUND", "There is no such node", {
       code: "NO_NODE",
@@ -105,8 +104,7 @@ async function readChildren(c: C, parts: RestParts): Promise<Response> {
   const limit = checkOptional(Limit, c.req.query("limit"), "limit") ?? CHILDREN_MAX;
   const after = c.req.query("after");
   const path = nodeOf(c, CHILDREN);
-  const client = await clientOf(c, parts);
-  const { children, stat } = await client.getChildren(path, call);
+  const { children, stat } = await ask(c, parts, (client) => client.getChildren(path, call));
   children.sort((a, b) => a < b ? -1 : 1);
   const from = after === undefined ? 0 : firstAfter(children, after);
   const page = children.slice(from, from + limit);
@@ -208,8 +206,7 @@ async function deleteNode(c: C, parts: RestParts): Promise<Response> {
 async function readAcl(c: C, parts: RestParts): Promise<Response> {
   const format = wanted(c.req.raw, ["json", "cbor"]);
   const path = nodeOf(c, ACLS);
-  const client = await clientOf(c, parts);
-  const { acl, stat } = await client.getAcl(path, call);
+  const { acl, stat } = await ask(c, parts, (client) => client.getAcl(path, call));
   const value = { path, acl: aclText(acl), stat: statOf(stat) };
   return answer(value, format, { headers: { etag: etag(stat.aversion) } });
 }

@@ -9,7 +9,7 @@ import type { DoorEnv } from "./context.ts";
 import { answer, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
 import { notAllowed } from "./rest_nodes.ts";
-import { type C, CALL_MS, clientOf, type RestParts } from "./rest_parts.ts";
+import { ask, type C, CALL_MS, clientOf, type RestParts } from "./rest_parts.ts";
 import {
   aclOf,
   check,
@@ -30,15 +30,17 @@ export function otherRoutes(parts: RestParts): Hono<DoorEnv> {
   app.post("/v1/sync", async (c) => {
     const format = wanted(c.req.raw, ["json", "cbor"]);
     const { path } = await bodyOf(c, parts, SyncBody);
-    const client = await clientOf(c, parts);
-    await client.sync(path, call);
-    return answer({ zxid: client.lastZxid }, format);
+    const zxid = await ask(c, parts, async (client) => {
+      await client.sync(path, call);
+      return client.lastZxid;
+    });
+    return answer({ zxid }, format);
   });
   app.all("/v1/sync", () => notAllowed("POST"));
   app.get("/v1/whoami", async (c) => {
     const format = wanted(c.req.raw, ["json", "cbor"]);
-    const client = await clientOf(c, parts);
-    return answer({ identities: await client.whoAmI(call) }, format);
+    const identities = await ask(c, parts, (client) => client.whoAmI(call));
+    return answer({ identities }, format);
   });
   app.all("/v1/whoami", () => notAllowed("GET, HEAD"));
   addSessions(app, parts);

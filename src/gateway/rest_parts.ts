@@ -1,6 +1,7 @@
 /** What REST's handlers share: the client of a request, the node that a path names, versions as ETags. */
 import type { Context } from "hono";
 import type { Client } from "../client/client.ts";
+import { ZkError, type ZkErrorCode } from "../client/errors.ts";
 import type { Clients } from "./clients.ts";
 import type { DoorEnv } from "./context.ts";
 import { Problem } from "./problem.ts";
@@ -13,6 +14,7 @@ export interface RestParts {
 
 export type C = Context<DoorEnv>;
 
+const ENDED: ReadonlySet<ZkErrorCode> = new Set<ZkErrorCode>(["SESSION_EXPIRED", "CLOSED"]);
 /** Waiting longer than this for ZooKeeper is 504. */
 export const CALL_MS = 30_000;
 
@@ -22,6 +24,25 @@ export function sessionOf(c: C): string | undefined {
 
 export function clientOf(c: C, { clients }: RestParts): Promise<Client> {
   return clients.get(c.get("caller"), sessionOf(c));
+}
+
+/**
+ * Asks for something that changes nothing. Who named no session is not to hear that the one behind the door has ended: the
+ * question is asked once more over the next.
+ */
+export async function ask<T>(
+  c: C,
+  parts: RestParts,
+  question: (client: Client) => Promise<T>,
+): Promise<T> {
+  try {
+    return await question(await clientOf(c, parts));
+  } catch (error) {
+    if (sessionOf(c) !== undefined || !(error instanceof ZkError) || !ENDED.has(error.code)) {
+      throw error;
+    }
+    return await question(await clientOf(c, parts));
+  }
 }
 
 /** The znode that a URL's path names below `prefix`; slashes may be written as %2F. @throws {Problem} */

@@ -3,6 +3,7 @@ import { utf8Encode } from "../base/host.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { type Identity, Perm } from "../protocol/acl.ts";
 import type { Connection } from "../runtime.ts";
+import type { ByteSource } from "../storage/byte_stream.ts";
 import { fullAddress } from "../session/address.ts";
 import { ipIdentity } from "../session/auth/identities.ts";
 import type { Persistence } from "./persistence.ts";
@@ -28,11 +29,21 @@ export interface ServerControl {
   mayAdminister(identities: readonly Identity[]): boolean;
   /** @returns undefined while another snapshot is being written */
   takeSnapshot(): Promise<SnapshotFile | undefined>;
+  /** Undefined: the server belongs to an ensemble, whose members have their database from one another. */
+  readonly restore: Restore | undefined;
 }
+
+/**
+ * Puts the database of a snapshot file in the place of what is there, on the disk too; clients lose their connections.
+ * @returns the zxid of the snapshot; undefined while another one is being restored
+ * @throws {CorruptionError | UsageError} it cannot be used, and nothing has changed; anything else ends the server
+ */
+export type Restore = (source: ByteSource) => Promise<Zxid | undefined>;
 
 const EVERY_PERMISSION = [Perm.read, Perm.write, Perm.create, Perm.delete, Perm.admin];
 
 export class ReplicaControl implements ServerControl {
+  readonly restore: Restore | undefined;
   readonly #replica: () => Replica | undefined;
   readonly #storage: Persistence;
   readonly #accept: (connection: Connection, isCounted: boolean) => void;
@@ -42,7 +53,9 @@ export class ReplicaControl implements ServerControl {
     replica: () => Replica | undefined,
     storage: Persistence,
     accept: (connection: Connection, isCounted: boolean) => void,
+    restore?: Restore,
   ) {
+    this.restore = restore;
     this.#replica = replica;
     this.#storage = storage;
     this.#accept = accept;

@@ -85,6 +85,7 @@ export interface ServerOptions {
   readonly adminIdleTimeoutMs: number;
   readonly adminRateLimitMs: number;
   readonly adminSnapshotEnabled: boolean;
+  readonly adminRestoreEnabled: boolean;
   readonly restEnabled: boolean;
   readonly tokenFile: string | undefined;
   readonly openMonitoring: boolean;
@@ -166,6 +167,7 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   adminIdleTimeoutMs: 30_000,
   adminRateLimitMs: 300_000,
   adminSnapshotEnabled: true,
+  adminRestoreEnabled: true,
   restEnabled: true,
   tokenFile: undefined,
   openMonitoring: false,

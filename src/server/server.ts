@@ -1,9 +1,11 @@
 /** A running server; of a standalone one: recovery, the client port, the clock's duties, snapshots, and an orderly end. */
 import { type Codec, createCodec } from "../../wasm/codec.ts";
 import type { Log } from "../base/log.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, UsageError } from "../base/errors.ts";
+import type { Zxid } from "../base/zxid.ts";
 import type { Address, Runtime } from "../runtime.ts";
 import { SessionIds } from "../session/ids.ts";
+import type { ByteSource } from "../storage/byte_stream.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Auditor } from "./audit.ts";
 import { ReplicaControl, type ServerControl } from "./control.ts";
@@ -14,6 +16,7 @@ import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
 import { Replica } from "./replica.ts";
+import { continueFrom, readRestored, type Restoring } from "./restore.ts";
 import { RunningView } from "./server_view.ts";
 import { ServerStats } from "./stats.ts";
 import type { FourLetterCommandsFactory, ServerView } from "./view.ts";
@@ -72,6 +75,8 @@ class Server implements RunningServer {
   #control: ReplicaControl | undefined;
   #acceptor: Acceptor | undefined;
   #address: Address | undefined;
+  #isRestoring = false;
+  #replacing: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #isDead = false;
   readonly #audit: Auditor | undefined;
@@ -118,10 +123,8 @@ class Server implements RunningServer {
 
   async #serve(storage: Persistence, ids: SessionIds, hooks: ServerHooks): Promise<void> {
     const { clock, random, hash, net } = this.#runtime;
-    const options = this.#options, { db } = storage;
-    for (const id of db.sessions.keys()) ids.observe(id);
-    for (const id of db.tree.ephemeralSessions()) ids.observe(id);
-    const isChanged = removeOrphans(db, this.#log);
+    const options = this.#options;
+    const isChanged = removeOrphans(storage.db, this.#log);
     await storage.writeStartSnapshot(isChanged);
     const throttle = connectThrottleOf(options, random, clock.monotonicMs());
     const view = new RunningView({
@@ -134,22 +137,29 @@ class Server implements RunningServer {
     });
     this.#view = view;
     const commands = hooks.commands?.(view);
-    const replica = new Replica({
-      options,
-      clock,
-      log: this.#log,
-      db,
-      journal: storage.journal,
-      auth: authSchemesOf(options, hash),
-      ids,
-      throttle,
-      stats: this.#stats,
-      commands,
-      onGroupApplied: (txns) => storage.onApplied(txns),
-      onFatal: (error) => this.#die(error),
-    });
+    const auth = authSchemesOf(options, hash);
+    const makeReplica = (): Replica => {
+      const { db, journal } = storage;
+      for (const id of db.tree.ephemeralSessions()) ids.observe(id);
+      const replica = new Replica({
+        options,
+        clock,
+        log: this.#log,
+        db,
+        journal,
+        auth,
+        ids,
+        throttle,
+        stats: this.#stats,
+        commands,
+        onGroupApplied: (txns) => storage.onApplied(txns),
+        onFatal: (error) => this.#die(error),
+      });
+      replica.audit = this.#audit;
+      return replica;
+    };
+    const replica = makeReplica();
     this.#replica = replica;
-    replica.audit = this.#audit;
     const acceptor = new Acceptor({
       net,
       clock,
@@ -164,12 +174,60 @@ class Server implements RunningServer {
       () => this.#replica,
       storage,
       (connection, isCounted) => acceptor.accept(connection, isCounted),
+      (source) => this.#restore(storage, makeReplica, source),
     );
     this.#address = await acceptor.listen();
     view.clientPort = this.#address.port;
     replica.housekeeping.start();
     storage.startAutopurge();
     view.isUp = true;
+  }
+
+  async #restore(
+    storage: Persistence,
+    makeReplica: () => Replica,
+    source: ByteSource,
+  ): Promise<Zxid | undefined> {
+    if (this.#isRestoring) return undefined;
+    this.#isRestoring = true;
+    try {
+      const { clock } = this.#runtime;
+      const beganMs = clock.monotonicMs();
+      const context = { host: this.#runtime, log: this.#log };
+      const restoring = await readRestored(context, storage, source);
+      this.#replacing = this.#replace(storage, makeReplica, restoring);
+      await this.#replacing;
+      this.#stats.summaries.restoreMs.add(Math.round(clock.monotonicMs() - beganMs));
+      return restoring.zxid;
+    } finally {
+      this.#isRestoring = false;
+    }
+  }
+
+  /** What was taken in is answered, then every client is cut off; those that come meanwhile wait in the lobby. */
+  async #replace(
+    storage: Persistence,
+    makeReplica: () => Replica,
+    restoring: Restoring,
+  ): Promise<void> {
+    const before = this.#replica;
+    if (before === undefined || this.#isDead || this.#stopping !== undefined) {
+      throw new UsageError("Cannot restore: the server is stopping");
+    }
+    before.isStopping = true;
+    for (const connection of before.connections) connection.stopReading();
+    await storage.journal.drain();
+    continueFrom(restoring, storage.db.lastZxid, this.#log);
+    before.end("Another database took the place of this one");
+    this.#replica = undefined;
+    try {
+      await storage.install(restoring.db);
+    } catch (error) {
+      this.#die(error);
+      throw error;
+    }
+    this.#replica = makeReplica();
+    this.#replica.housekeeping.start();
   }
 
   /** Nothing that is not on the disk is acknowledged: every client loses its connection and asks another server. */
@@ -192,6 +250,7 @@ class Server implements RunningServer {
   }
 
   async #stop(): Promise<void> {
+    await this.#replacing?.catch(() => {}); // told to who asked for it
     if (this.#isDead) return;
     this.#audit?.serverStop();
     const replica = this.#replica as Replica;

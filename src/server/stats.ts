@@ -44,6 +44,9 @@ export class Counters {
   snapshotErrors = 0;
   /** Snapshots that an operator asked for too soon after the one before. */
   snapshotsRateLimited = 0;
+  /** Databases that an operator wanted to put in place: those that could not be used, and those too soon after another. */
+  restoreErrors = 0;
+  restoresRateLimited = 0;
   unrecoverableErrors = 0;
 
   reset(): void {
@@ -57,6 +60,7 @@ export class Counters {
 export class Summaries {
   readonly fsyncMs = new Summary();
   readonly snapshotMs = new Summary();
+  readonly restoreMs = new Summary();
   /** Loading and replaying at the start: as a whole, snapshot, log, and txns replayed. */
   readonly databaseLoadMs = new Summary();
   readonly snapshotLoadMs = new Summary();

@@ -112,6 +112,8 @@ export interface QuorumView {
   readonly membership: string;
   /** Of an observer: the server that it gets its txns from. */
   readonly masterSid?: number | undefined;
+  /** Whom this server leads, follows or observes; undefined while it looks. */
+  readonly leaderSid: number | undefined;
   /** While leading. */
   readonly leading: LeadingView | undefined;
 }
@@ -124,6 +126,24 @@ export interface LeadingView {
   readonly pendingSyncs: number;
   /** Monotonic, when the leader began to serve. */
   readonly sinceMs: number;
+  /** Identified, synchronized or not. */
+  observers(): readonly ObserverView[];
+}
+
+/** An observer at its leader. */
+export interface ObserverView {
+  readonly remote: Address;
+  readonly sid: number;
+  /** Wall clock. */
+  readonly establishedMs: number;
+  /** Sent and not taken by its socket. */
+  readonly queuedBytes: number;
+  readonly packetsReceived: number;
+  /** Writes to its socket, of any number of packets each. */
+  readonly batchesSent: number;
+  readonly requests: number;
+  /** The last that it acknowledged. */
+  readonly lastZxid: Zxid;
 }
 
 /** The four-letter words as the server's connections use them (admin/ makes one from the view). */

@@ -1,7 +1,7 @@
 /** A snapshot's bytes on their way to and from a file: plain, gzip, or snappy-java's framing (storage-format §7.3). */
 import { CorruptionError } from "../base/errors.ts";
 import { viewOf } from "../jute/writer.ts";
-import type { File, Gzip } from "../runtime.ts";
+import type { Clock, File, Gzip } from "../runtime.ts";
 import type { Compression } from "./names.ts";
 import { snappyBound, snappyDecode, snappyEncode } from "./snappy.ts";
 import { SNAPPY_HEAD, startsWith } from "./snapshot_format.ts";
@@ -92,14 +92,28 @@ class SnappyEncoder implements Encoder {
 }
 
 export function openSource(file: File, compression: Compression, gzip: Gzip): ByteSource {
+  return decoded(new PlainSource(file), compression, gzip);
+}
+
+export function decoded(source: ByteSource, compression: Compression, gzip: Gzip): ByteSource {
   switch (compression) {
     case "":
-      return new PlainSource(file);
+      return source;
     case "gz":
-      return new GzipSource(file, gzip);
+      return new GzipSource(source, gzip);
     case "snappy":
-      return new SnappySource(file);
+      return new SnappySource(source);
   }
+}
+
+/** Other events come between two reads, also when all bytes are there. */
+export function yielding(clock: Pick<Clock, "soon">, source: ByteSource): ByteSource {
+  return {
+    async read(into) {
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      return source.read(into);
+    },
+  };
 }
 
 class PlainSource implements ByteSource {
@@ -142,14 +156,14 @@ abstract class PieceSource implements ByteSource {
 const GZIP_READ_BYTES = 64 * 1024;
 
 class GzipSource extends PieceSource {
-  readonly #source: PlainSource;
+  readonly #source: ByteSource;
   readonly #stream;
   readonly #buffer = new Uint8Array(GZIP_READ_BYTES);
   #hasEnded = false;
 
-  constructor(file: File, gzip: Gzip) {
+  constructor(source: ByteSource, gzip: Gzip) {
     super();
-    this.#source = new PlainSource(file);
+    this.#source = source;
     this.#stream = gzip.decompressor();
   }
 
@@ -163,12 +177,12 @@ class GzipSource extends PieceSource {
 }
 
 class SnappySource extends PieceSource {
-  readonly #source: PlainSource;
+  readonly #source: ByteSource;
   #hasBegun = false;
 
-  constructor(file: File) {
+  constructor(source: ByteSource) {
     super();
-    this.#source = new PlainSource(file);
+    this.#source = source;
   }
 
   protected async next(): Promise<Uint8Array | undefined> {

@@ -1,7 +1,7 @@
 /**
- * Puts a database that another server sent in the place of everything that was there (peer-protocol §12, SNAP). What was
- * there is no prefix of it, so nothing of it may be read again, also when the new snapshot is damaged later (trap 28): the
- * old files go to a sub-folder, where they stay until the next time.
+ * Puts a database that another server sent (peer-protocol §12, SNAP), or an operator, in the place of everything that was
+ * there. That is no prefix of it, so nothing of it may be read again, also when the new snapshot is damaged later (trap 28):
+ * the old files go to a sub-folder, where they stay until the next time.
  *
  * The new snapshot first comes under a name that no reader takes for a snapshot. Its arrival there, on the disk, decides:
  * before, a crash leaves the old state; after, whoever opens the directory carries out the rest, in steps that may be
@@ -59,7 +59,7 @@ export async function finishInstall(context: StorageContext, dirs: Directories):
   await setAside(context, dirs.snapshots, "snapshot");
   await fs.rename(fs.join(dirs.snapshots, INSTALL_PREFIX + name), fs.join(dirs.snapshots, name));
   await fs.syncDir(dirs.snapshots);
-  context.log.info("A snapshot of the leader's took the place of what was there", {
+  context.log.info("Another database took the place of what was there", {
     file: name,
     oldFiles: REPLACED_FOLDER,
   });

@@ -93,7 +93,7 @@ export const QUICK_HEAD_BYTES = 8;
 export const QUICK_TAIL_BYTES = 5;
 const PLAIN_BYTES_MIN = 10;
 const PLAIN_TAIL = [0, 0, 0, 1, 0x2f];
-const GZIP_HEAD = [0x1f, 0x8b];
+export const GZIP_HEAD = [0x1f, 0x8b];
 export const SNAPPY_HEAD = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0];
 
 /** Whether a file is worth loading (storage-format §7.4): told by its ends alone. */

@@ -26,7 +26,7 @@ export interface LoadedSnapshot {
   readonly zxid: Zxid;
   readonly format: FileFormat;
   readonly digest: SnapshotDigest | undefined;
-  /** Section 7, for the restore command. */
+  /** Section 7: the last txn when the file was done. */
   readonly lastZxid: Zxid | undefined;
   readonly nodes: number;
 }
@@ -88,15 +88,24 @@ async function load(source: ByteSource, name: StoredName, db: Database): Promise
   const { codec } = db;
   const region = codec.snapshotRegions[READING_REGION] ?? codec.scratch;
   const window = new SnapshotWindow(source, codec.memory, region.start, region.end);
+  const sections = await loadSealed(window, db);
+  db.lastZxid = name.zxid;
+  return { name: name.name, zxid: name.zxid, ...sections };
+}
+
+/** All sections of a file but its name's zxid, into a cleared database. @throws {CorruptionError} */
+export async function loadSealed(
+  window: SnapshotWindow,
+  db: Database,
+): Promise<Omit<LoadedSnapshot, "name" | "zxid">> {
   const format = await window.record(readSnapshotHeader);
-  window.begin(new SealSum(codec, format));
+  window.begin(new SealSum(db.codec, format));
   const nodes = await loadBody(window, db);
   await window.seal();
   const { digest, lastZxid } = await loadEnd(window);
   db.tree.finishLoad();
   db.quotas.rebuild();
-  db.lastZxid = name.zxid;
-  return { name: name.name, zxid: name.zxid, format, digest, lastZxid, nodes };
+  return { format, digest, lastZxid, nodes };
 }
 
 async function loadEnd(

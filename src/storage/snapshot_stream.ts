@@ -16,7 +16,7 @@ import { Writer } from "../jute/writer.ts";
 import type { Cancel, MonotonicMs } from "../runtime.ts";
 import type { TreeCursor } from "../tree/cursor.ts";
 import type { Database } from "../txn/database.ts";
-import type { ByteSource } from "./byte_stream.ts";
+import { yielding } from "./byte_stream.ts";
 import type { StorageContext } from "./host.ts";
 import { isBeyondEpochs } from "./log_format.ts";
 import type { PushSource } from "./push_source.ts";
@@ -137,7 +137,7 @@ export async function receiveSnapshot(
     }
     const buffer = new Uint8Array(RECEIVE_BYTES);
     const window = new SnapshotWindow(
-      yielding(context, source),
+      yielding(context.host.clock, source),
       buffer,
       0,
       buffer.length,
@@ -155,16 +155,6 @@ export async function receiveSnapshot(
     if (!isUnreadable(error)) throw error;
     throw new ProtocolError(`Cannot take over the leader's snapshot: ${messageOf(error)}`);
   }
-}
-
-/** Other events come between two reads, also when all bytes are there. */
-function yielding(context: StorageContext, source: ByteSource): ByteSource {
-  return {
-    async read(into) {
-      await new Promise<void>((resolve) => context.host.clock.soon(resolve));
-      return source.read(into);
-    },
-  };
 }
 
 async function readSignature(window: SnapshotWindow): Promise<void> {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AdminCommands, type AdminRequest } from "../../src/admin/admin_commands.ts";
 import { briefConnection, fullConnection } from "../../src/admin/admin_shapes.ts";
+import { type Zxid, zxidOf } from "../../src/base/zxid.ts";
 import type { ServerControl } from "../../src/server/control.ts";
 import type { QuorumView, ServerView } from "../../src/server/view.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -13,6 +14,7 @@ const refusing: ServerControl = {
   authenticate: (scheme) => scheme === "digest" ? [{ scheme, id: "a" }] : undefined,
   mayAdminister: ([identity]) => identity?.id === "super",
   takeSnapshot: () => Promise.resolve(undefined),
+  restore: undefined,
 };
 
 async function commands(
@@ -98,6 +100,7 @@ const quorum: QuorumView = {
   electionPort: 3888,
   quorumPorts: [2888],
   isObserver: false,
+  leaderSid: 3,
   membership:
     "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
     "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",
@@ -108,8 +111,55 @@ const quorum: QuorumView = {
     syncedObservers: 1,
     pendingSyncs: 0,
     sinceMs: 0,
+    observers: () => [{
+      remote: { host: "127.0.0.1", port: 42010, family: 4 },
+      sid: 4,
+      establishedMs: 1_795_954_836_126,
+      queuedBytes: 17,
+      packetsReceived: 13,
+      batchesSent: 14,
+      requests: 2,
+      lastZxid: zxidOf(1, 0),
+    }],
   },
 };
+
+/** As Apache 3.9.5 shows two, both reachable. */
+function addresses(one: string, other: string): object {
+  const all = [one, other], ports = all.map((text) => text.split(":")[1] as string);
+  return {
+    empty: false,
+    all_addresses: all,
+    wildcard_addresses: ports.map((port) => `0.0.0.0:${port}`),
+    all_ports: ports.map(Number),
+    all_host_strings: all.map((text) => text.split(":")[0]),
+    reachable_address: one,
+    all_reachable_addresses: all,
+    all_reachable_addresses_or_all: all,
+    reachable_or_one: one,
+    one,
+  };
+}
+
+test("a leader lists its observers", async () => {
+  const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader", quorum };
+  assert.deepEqual((await (await commands(view)).run("obsr", request())).body, {
+    synced_observers: 1,
+    observers: [{
+      remote_socket_address: "/127.0.0.1:42010",
+      sid: 4,
+      established: 1_795_954_836_126,
+      queued_packets: 1,
+      queued_packets_size: 17,
+      packets_received: 13,
+      packets_sent: 14,
+      requests: 2,
+      last_zxid: 0x100000000,
+    }],
+    command: "observers",
+    error: null,
+  });
+});
 
 test("an ensemble's member tells its place, and who votes", async () => {
   const view: ServerView = { ...busyView({ serverId: 3 }), mode: "leader", quorum };
@@ -124,12 +174,17 @@ test("an ensemble's member tells its place, and who votes", async () => {
   });
   assert.deepEqual(await body("lead", { ...view, mode: "follower" }), {
     is_leader: false,
+    leader_id: 3,
+    leader_ip: "b",
     command: "leader",
     error: null,
   });
   assert.deepEqual(await body("zabstate"), {
     myid: 3,
     is_leader: true,
+    quorum_address: addresses("b:2888", "c:2889"),
+    election_address: addresses("b:3888", "c:3889"),
+    client_address: "0.0.0.0:2183",
     voting: true,
     last_zxid: "0x92",
     zab_epoch: 0,
@@ -146,19 +201,18 @@ test("an ensemble's member tells its place, and who votes", async () => {
         server_addresses: ["a:2888"],
         election_addresses: ["a:3888"],
         client_address: "0.0.0.0:2181",
-        learner_type: "PARTICIPANT",
+        learner_type: "participant",
       },
       3: {
         server_addresses: ["b:2888", "c:2889"],
         election_addresses: ["b:3888", "c:3889"],
         client_address: "0.0.0.0:2183",
-        learner_type: "PARTICIPANT",
+        learner_type: "participant",
       },
     },
     command: "voting_view",
     error: null,
   });
-  assert.equal((await body("obsr") as { synced_observers: number }).synced_observers, 1);
   assert.equal((await body("mntr") as { peer_state: string }).peer_state, "leading - broadcast");
   assert.equal(
     (await body("isro", { ...busyView(), mode: "read-only" }) as { read_only: boolean }).read_only,
@@ -199,4 +253,32 @@ test("a snapshot asks for credentials, their permission, and a moment when none 
   assert.equal(await ask("digest a:b", { mayAdminister, takeSnapshot }), 500);
   const plain = await commands(busyView({ serializeLastZxid: false }), { mayAdminister });
   assert.equal((await plain.run("snap", request({ authorization: "digest a:b" }))).status, 500);
+});
+
+function errorOf(body: object): string {
+  return String((body as { error?: unknown }).error);
+}
+
+test("a restore asks for the same, and a body; a member of an ensemble has none", async () => {
+  const body = { read: () => Promise.resolve(0) };
+  const ask = async (control: Partial<ServerControl>, more: object = { body }) => {
+    const all = await commands(busyView({ adminRateLimitMs: 0 }), control);
+    return await all.run("restore", { ...request({ authorization: "digest a:b" }), ...more });
+  };
+  const mayAdminister = () => true;
+  assert.equal((await ask({})).status, 403);
+  const member = await ask({ mayAdminister });
+  assert.equal(member.status, 409);
+  assert.match(errorOf(member.body), /stop all of them, empty version-2/);
+  const restore = () => Promise.resolve(0x7b as Zxid);
+  assert.equal((await ask({ mayAdminister, restore }, { body: undefined })).status, 400);
+  const done = await ask({ mayAdminister, restore });
+  assert.deepEqual(done.body, { last_zxid: 0x7b, command: "restore", error: null });
+  assert.equal(
+    (await ask({ mayAdminister, restore: () => Promise.resolve(undefined) })).status,
+    503,
+    "another one is being restored",
+  );
+  const failed = await ask({ mayAdminister, restore: () => Promise.reject(new Error("no")) });
+  assert.deepEqual([failed.status, errorOf(failed.body)], [500, "no"]);
 });

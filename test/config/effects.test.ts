@@ -101,6 +101,7 @@ const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
   ["admin.idleTimeout=5", { adminIdleTimeoutMs: 5 }],
   ["admin.rateLimiterIntervalInMS=6", { adminRateLimitMs: 6 }],
   ["admin.snapshot.enabled=false", { adminSnapshotEnabled: false }],
+  ["admin.restore.enabled=false", { adminRestoreEnabled: false }],
   ["http.rest=false", { restEnabled: false }],
   ["http.tokens=/t", { tokenFile: "/t" }],
   ["http.openMonitoring=true", { openMonitoring: true }],

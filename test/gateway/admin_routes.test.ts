@@ -180,17 +180,6 @@ test("snapshots are limited in rate, and can be switched off", async () => {
   }, { adminSnapshotEnabled: false });
 });
 
-test("restore says that it is not there, to those who may know", async () => {
-  await withDoor(async ({ url }) => {
-    const ask = (headers: Record<string, string>) =>
-      fetch(`${url}/commands/restore`, { method: "POST", headers, body: "x" });
-    assert.equal((await ask({})).status, 401);
-    const answer = await ask({ authorization: "digest a:b" });
-    assert.equal(answer.status, 501);
-    assert.match(String((await json(answer))["error"]), /dataDir\/version-2/);
-  });
-});
-
 test("metrics are on the door, and on a port of their own when the Prometheus provider is asked for", async () => {
   await withDoor(async ({ url, door }) => {
     const response = await fetch(`${url}/metrics`);

@@ -100,6 +100,10 @@ export class FollowingRole implements LeaderLinkHost {
     });
   }
 
+  get leader(): Sid {
+    return this.#options.leader;
+  }
+
   /** From outside: `run` resolves. */
   stop(reason: string): void {
     this.#over(reason);

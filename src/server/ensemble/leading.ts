@@ -118,6 +118,8 @@ export class LeadingRole implements LearnerLinkHost {
       syncedObservers: observers,
       pendingSyncs: this.#syncs.size,
       sinceMs: this.#servingSinceMs,
+      observers: () =>
+        [...this.#links.values()].filter(({ isObserver }) => isObserver).map(({ view }) => view),
     };
   }
 
@@ -239,7 +241,9 @@ export class LeadingRole implements LearnerLinkHost {
 
   #accept(connection: Connection, first: readonly Uint8Array[]): void {
     const id = this.#nextLink++ as LinkId;
-    const link = new LearnerLink(id, connection, this, packetBytesMax(this.#parts.options));
+    const { options, runtime } = this.#parts;
+    const establishedMs = runtime.clock.wallMs();
+    const link = new LearnerLink(id, connection, this, packetBytesMax(options), establishedMs);
     this.#links.set(id, link);
     this.#shaking.set(link, this.#handshakes.add(connection, (reason) => link.close(reason)));
     for (const chunk of first) link.feed(chunk);

@@ -17,6 +17,7 @@ import {
 } from "../../zab/packets.ts";
 import type { Sid } from "../../zab/vote.ts";
 import { Fifo } from "../fifo.ts";
+import type { ObserverView } from "../view.ts";
 import type { LeaderWrites, RemoteOrigin } from "../role.ts";
 import type { HistoryCursor } from "./history.ts";
 import { LinkOutput } from "./link_output.ts";
@@ -53,6 +54,10 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   /** What the sync held, and the place behind it. */
   syncedThrough = 0 as Zxid;
   cursor: HistoryCursor | undefined;
+  readonly #establishedMs: number;
+  #packets = 0;
+  #requests = 0;
+  #lastAck = 0 as Zxid;
   readonly #connection: Connection;
   readonly #host: LearnerLinkHost;
   readonly #input: PacketInput;
@@ -70,8 +75,16 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   #asked = 0;
   #committed = 0 as Zxid;
 
-  constructor(id: LinkId, connection: Connection, host: LearnerLinkHost, dataBytesMax: number) {
+  /** @param establishedMs by the wall clock, for the operator */
+  constructor(
+    id: LinkId,
+    connection: Connection,
+    host: LearnerLinkHost,
+    dataBytesMax: number,
+    establishedMs: number,
+  ) {
     this.id = id;
+    this.#establishedMs = establishedMs;
     this.#connection = connection;
     this.#host = host;
     this.#dataBytesMax = dataBytesMax;
@@ -86,6 +99,18 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
 
   get remote(): Address {
     return this.#connection.remote;
+  }
+  get view(): ObserverView {
+    return {
+      remote: this.remote,
+      sid: this.sid,
+      establishedMs: this.#establishedMs,
+      queuedBytes: this.output.bufferedBytes,
+      packetsReceived: this.#packets,
+      batchesSent: this.output.batches,
+      requests: this.#requests,
+      lastZxid: this.#lastAck,
+    };
   }
   get isGone(): boolean {
     return this.#isGone;
@@ -136,8 +161,10 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     after: number,
   ): boolean {
     if (this.#isGone) return false;
+    this.#packets++;
     switch (type) {
       case PacketType.ack:
+        this.#lastAck = zxid;
         if (counterOf(zxid) === 0) {
           this.#dispatchAck();
           this.#host.dispatch({ kind: "ack", link: this.id, zxid });
@@ -216,6 +243,7 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     const { sessionId, cxid, type } = readRequestHead(r.reset(bytes, start, end));
     if (this.#host.isOverloaded) return this.close("too much is proposed and not committed");
     this.#hasRequests = true;
+    this.#requests++;
     writes.submitRemote(this, { sessionId, cxid, type, bytes, start: r.pos, end, identities });
   }
 

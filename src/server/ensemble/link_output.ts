@@ -12,6 +12,8 @@ export class LinkOutput {
   readonly w = new Writer(BUFFER_BYTES);
   /** The system did not take all of the last write. */
   isClogged = false;
+  /** Writes to the socket so far. */
+  batches = 0;
   onDrain: () => void = () => {};
   readonly #connection: Connection;
   readonly #onOverflow: () => void;
@@ -61,7 +63,12 @@ export class LinkOutput {
     for (const wake of waiting) wake();
   }
 
+  get bufferedBytes(): number {
+    return this.#connection.bufferedBytes;
+  }
+
   #sent(isTaken: boolean): void {
+    this.batches++;
     if (isTaken) return;
     this.isClogged = true;
     if (this.#connection.bufferedBytes > LINK_OUTPUT_BYTES_MAX) this.#onOverflow();

@@ -329,12 +329,15 @@ class Peer implements RunningServer {
 
   #state(): PeerState {
     const role = this.#role;
-    if (role === undefined) return { name: "looking", phase: undefined, leading: undefined };
+    if (role === undefined) {
+      return { name: "looking", phase: undefined, leader: undefined, leading: undefined };
+    }
+    const { phase } = role;
     if (role instanceof LeadingRole) {
-      return { name: "leading", phase: role.phase, leading: role.view };
+      return { name: "leading", phase, leader: this.#ensemble.sid, leading: role.view };
     }
     const name = this.#own.role === "observer" ? "observing" : "following";
-    return { name, phase: role.phase, leading: undefined };
+    return { name, phase, leader: role.leader, leading: undefined };
   }
 
   // ------------------------------------------------------------------------------ the end

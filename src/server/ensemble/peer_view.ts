@@ -1,5 +1,6 @@
 /** What the operators' doors see of an ensemble's server beside its replica (server/view.ts). */
 import { formatMembership, type Member, type Membership } from "../../zab/membership.ts";
+import type { Sid } from "../../zab/vote.ts";
 import type { LeadingView, QuorumView } from "../view.ts";
 import type { EnsembleOptions } from "./options.ts";
 
@@ -7,6 +8,7 @@ export interface PeerState {
   readonly name: "looking" | "leading" | "following" | "observing";
   /** Undefined: as the name says. */
   readonly phase: string | undefined;
+  readonly leader: Sid | undefined;
   readonly leading: LeadingView | undefined;
 }
 
@@ -20,6 +22,7 @@ export function quorumView(options: EnsembleOptions, own: Member, state: PeerSta
     electionAlg: 3,
     electionPort: own.addresses[0]?.electionPort ?? 0,
     quorumPorts: own.addresses.map(({ quorumPort }) => quorumPort),
+    leaderSid: state.leader,
     isObserver: own.role === "observer",
     membership: configText(membership),
     leading: state.leading,
