@@ -1,5 +1,6 @@
 // Three servers under load whose programs are swapped one by one: Apache's for ours and back, or ours for ours. Followers go first,
 // the leader last, each only when the one before serves again, as docs/migration.md tells an operator to.
+import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../src/client/index.ts";
@@ -43,6 +44,8 @@ export interface LegReport {
   /** Of the steps that swapped a follower, and of the one that swapped the leader. */
   readonly followerPauseMs: number;
   readonly leaderPauseMs: number;
+  /** The longest time from the end of a server to when the one in its place served. */
+  readonly awayMs: number;
   readonly tookMs: number;
   readonly znodes: number;
   readonly digest: string;
@@ -110,13 +113,13 @@ async function runLeg(
   const from = ensemble.servers.map(({ kind }) => kind) as unknown as Kinds;
   const leader = await ensemble.leader();
   const order = [1, 2, 3].filter((sid) => sid !== leader);
-  const pauses = { all: 0, one: 0, follower: 0, leader: 0 };
+  const pauses = { all: 0, one: 0, follower: 0, leader: 0, away: 0 };
   sessions.takePauses();
   sessions.run();
   await writeOn(sessions, settleMs);
   for (const sid of [...order, leader]) {
     sessions.takePauses();
-    await swap(ensemble, sid, leg);
+    pauses.away = Math.max(pauses.away, await swap(ensemble, sid, leg));
     await writeOn(sessions, settleMs);
     const { allMs, oneMs } = sessions.takePauses();
     const role = sid === leader ? "leader" : "follower";
@@ -140,6 +143,7 @@ async function runLeg(
     sessionPauseMs: pauses.one,
     followerPauseMs: pauses.follower,
     leaderPauseMs: pauses.leader,
+    awayMs: pauses.away,
     tookMs,
     znodes,
     digest,
@@ -152,13 +156,18 @@ async function writeOn(sessions: Sessions, ms: number): Promise<void> {
   await sessions.untilAllWrite();
 }
 
-async function swap(ensemble: RealEnsemble, sid: number, { to, data }: Leg): Promise<void> {
+/** @returns ms until it served again */
+async function swap(ensemble: RealEnsemble, sid: number, { to, data }: Leg): Promise<number> {
+  const beganMs = performance.now();
   await ensemble.end(sid);
   if (data === "empty") {
     rmSync(join(ensemble.server(sid).dir, "data/version-2"), { recursive: true });
   }
   ensemble.start(sid, to[sid - 1]);
   await ensemble.settled();
+  // `settled` is about those that run; this one may have ended.
+  assert.notEqual(await ensemble.modeOf(sid), "", `server ${sid} serves as ${to[sid - 1]}`);
+  return performance.now() - beganMs;
 }
 
 const HEADINGS = [
@@ -170,6 +179,7 @@ const HEADINGS = [
   "follower",
   "leader",
   "one session",
+  "away",
   "lost",
   "expired",
   "took",
@@ -191,6 +201,7 @@ function cellsOf(report: LegReport): string[] {
     ms(report.followerPauseMs),
     ms(report.leaderPauseMs),
     ms(report.sessionPauseMs),
+    ms(report.awayMs),
     "0",
     "0",
     `${(report.tookMs / 1000).toFixed(1)} s`,
