@@ -1,10 +1,11 @@
 // `menagerie migrate --check`: what it finds out of the servers that run, and the command itself.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Looked } from "../../src/cli/migrate.ts";
-import type { Finding } from "../../src/cli/migrate/finding.ts";
+import { type Finding, FINDINGS } from "../../src/cli/migrate/finding.ts";
+import { projectRoot } from "../support/root.ts";
 import { runCommand } from "./cli.ts";
 import { allShown, type Case, checked, expectFinding, idsOf, withAnswers } from "./migrate_lab.ts";
 
@@ -79,6 +80,12 @@ test("version-untested: between those that were tried, and beyond them; ours is 
 });
 
 allShown("running");
+
+test("each finding is in docs/migration.md", () => {
+  const page = readFileSync(join(projectRoot(), "docs/migration.md"), "utf8");
+  const all = Object.values(FINDINGS).flatMap((ids): readonly string[] => ids);
+  assert.deepEqual(all.filter((id) => !page.includes(`\`${id}\``)), []);
+});
 
 test("the command: 0 and 1, text and JSON, and nothing is written", async () => {
   await checked({}, async (_looked, { config, folder, files, data }) => {

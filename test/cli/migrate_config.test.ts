@@ -169,6 +169,14 @@ test("all that is wrong is told at once, and the data is looked at all the same"
   });
 });
 
+test("setting-repeated: a flag is meant to win over the file", async () => {
+  const settings = [{ key: "snapCount", value: "5000", source: "--set" }];
+  await checked({ config: ["snapCount=7000"], settings }, (looked) => {
+    assert.ok(!idsOf(looked).includes("setting-repeated"));
+    assert.equal(looked.checked?.server.snapCount, 5000);
+  });
+});
+
 test("groups and weights are no finding", async () => {
   const config = [
     ...ENSEMBLE,

@@ -76,6 +76,17 @@ finds(
   "snapshot-damaged",
   /snapshot\.37: A snapshot is damaged/,
 );
+test("snapshot-damaged: one that is being written", async () => {
+  const spoil: Case["spoil"] = ({ files }) => truncateSync(join(files, LAST_SNAPSHOT), 100);
+  await checked({ spoil }, (looked) => {
+    expectFinding(
+      looked,
+      "warning",
+      "snapshot-damaged",
+      /snapshot\.37: .*not complete.*look again/,
+    );
+  });
+});
 finds(
   "logs alone",
   {

@@ -1,4 +1,4 @@
-// test-timeout: 300s
+// test-timeout: 600s
 // Three of Apache's servers under load become ours and Apache's again, one by one; `npm run migrate-rounds` has all combinations.
 import assert from "node:assert/strict";
 import { roll } from "../migrate/rolling.ts";

@@ -17,7 +17,8 @@ write may be lost, no session end, and all trees must be equal; the pauses of wr
   --kinds LIST     what ours run on: node, deno, bun, or mixed for one of each (default: all four)
   --apache LIST    3.8.0, 3.9.5 (default: both)
   --forms LIST     own: on Apache's data directories and back on ours; empty: each server begins from an empty directory, both ways;
-                   fresh: there on empty directories in Apache's format (fileFormat=2), back on those (default: all three)
+                   fresh: there on empty directories in Apache's format (fileFormat=2), back on those; steps: one server there
+                   and back, then two (default: all four)
   --only WHAT      migrations or restarts
   --sessions N     clients' sessions that write (default 6)
   --jvm NAME       full: Apache's as users run them (default); quick: as the gate runs them`;
@@ -27,7 +28,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "1" },
     kinds: { type: "string", default: "node,deno,bun,mixed" },
     apache: { type: "string", default: "3.8.0,3.9.5" },
-    forms: { type: "string", default: "own,empty,fresh" },
+    forms: { type: "string", default: "own,empty,fresh,steps" },
     only: { type: "string" },
     sessions: { type: "string", default: "6" },
     jvm: { type: "string", default: "full" },
@@ -59,6 +60,10 @@ function migration(apache: Kinds, ours: Kinds, form: string): Round {
   if (form === "own" || form === "empty") {
     return { from: apache, legs: [{ to: ours, data: form }, { to: apache, data: form }] };
   }
+  if (form === "steps") {
+    const one: Kinds = [ours[0], apache[1], apache[2]], two: Kinds = [ours[0], ours[1], apache[2]];
+    return { from: apache, legs: [one, apache, two, apache].map((to) => ({ to, data: "own" })) };
+  }
   return {
     from: apache,
     legs: [{ to: ours, data: "empty" }, { to: apache, data: "own" }],
@@ -76,7 +81,7 @@ function restart(kind: string): Round {
 function rounds(): Round[] {
   const kinds = listOf(values.kinds, ["node", "deno", "bun", "mixed"]);
   const versions = listOf(values.apache, ["3.8.0", "3.9.5"]);
-  const forms = listOf(values.forms, ["own", "empty", "fresh"]);
+  const forms = listOf(values.forms, ["own", "empty", "fresh", "steps"]);
   const migrations = versions.flatMap((version) =>
     kinds.flatMap((kind) =>
       forms.map((form) => migration(three(`apache-${version}` as ServerKind), oursOf(kind), form))
@@ -107,6 +112,7 @@ for (const round of planned) {
       ...await roll({
         ...round,
         sessions: Number(values.sessions),
+        sessionTimeoutMs: 20_000,
         jvm: values.jvm === "quick" ? "quick" : "full",
         print: console.log,
       }),

@@ -1,4 +1,4 @@
-// test-timeout: 300s
+// test-timeout: 600s
 // An upgrade between versions of ours: three servers under load are ended and started again one by one, on the runtime of this test,
 // and then each on another runtime than before. `npm run migrate-rounds` has all combinations.
 import assert from "node:assert/strict";

@@ -50,7 +50,7 @@ export interface SessionsOptions {
   readonly count: number;
   /** A znode of its own for these sessions. */
   readonly top: string;
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number;
 }
 
 const DELETED_EVERY = 4;
@@ -266,7 +266,7 @@ export class Sessions {
 }
 
 async function connected(
-  { connectString, timeoutMs = 20_000 }: SessionsOptions,
+  { connectString, timeoutMs }: SessionsOptions,
 ): Promise<{ client: Client; states: SessionState[] }> {
   const states: SessionState[] = [];
   const client = await connect(connectString, {

@@ -113,13 +113,24 @@ export async function markDigests(ensemble: RealEnsemble): Promise<Mark[]> {
   }));
 }
 
+/** An answer that there is, however busy the machine. */
+export async function wordOf(port: number, word: string): Promise<string> {
+  const untilMs = Date.now() + 60_000;
+  for (;;) {
+    const answer = await fourLetterWord(port, word);
+    if (answer !== "") return answer;
+    assert.ok(Date.now() < untilMs, `${word} is answered at ${port} within a minute`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
 async function mismatchesOf(port: number): Promise<number> {
-  const mntr = await fourLetterWord(port, "mntr");
+  const mntr = await wordOf(port, "mntr");
   return Number(/^zk_digest_mismatches_count\t(\d+)/m.exec(mntr)?.[1]);
 }
 
 async function zxidOf(port: number): Promise<string | undefined> {
-  return /^Zxid: (.*)$/m.exec(await fourLetterWord(port, "srvr"))?.[1];
+  return /^Zxid: (.*)$/m.exec(await wordOf(port, "srvr"))?.[1];
 }
 
 /** Of all servers' memories and disks. @returns of the disks: zxid, digest, counts */
@@ -134,7 +145,7 @@ export async function checkDigests(
     const where = `server ${server.sid} (${server.kind})`, mark = marks[index] as Mark;
     const mismatches = await mismatchesOf(server.clientPort);
     assert.equal(mismatches, mark.mismatches, `${where} has met digests that are not its own`);
-    for (const line of (await fourLetterWord(server.clientPort, "hash")).split("\n")) {
+    for (const line of (await wordOf(server.clientPort, "hash")).split("\n")) {
       const [zxid, digest] = line.split(": ");
       if (zxid === undefined || digest === undefined || parseInt(zxid, 16) <= mark.zxid) continue;
       const before = noted.get(zxid);
@@ -157,13 +168,9 @@ export async function checkDigests(
 
 /** Everyone has logged and applied the last txn. */
 async function untilSameZxid(ensemble: RealEnsemble): Promise<void> {
-  const untilMs = Date.now() + 30_000;
+  const untilMs = Date.now() + 60_000;
   for (;;) {
-    const zxids = await Promise.all(
-      ensemble.servers.map(async ({ clientPort }) =>
-        /^Zxid: (.*)$/m.exec(await fourLetterWord(clientPort, "srvr"))?.[1]
-      ),
-    );
+    const zxids = await Promise.all(ensemble.servers.map(({ clientPort }) => zxidOf(clientPort)));
     if (zxids[0] !== undefined && zxids.every((zxid) => zxid === zxids[0])) return;
     assert.ok(Date.now() < untilMs, `the servers come to one zxid: ${zxids.join()}`);
     await new Promise((resolve) => setTimeout(resolve, 25));

@@ -106,7 +106,7 @@ function checkSettings(settings: readonly Setting[], findings: Findings): Settin
       return false;
     }
     const before = seen.get(found.name);
-    if (before !== undefined) {
+    if (before !== undefined && / line \d+$/.test(source)) { // a flag is meant to win
       findings.add(
         "warning",
         "setting-repeated",

@@ -186,9 +186,17 @@ class DamageLog implements Log {
   warn(message: string, facts: LogFacts = {}): void {
     if (!message.startsWith("A snapshot is")) return;
     const { file, error } = facts;
-    const what = `${message}${error === undefined ? "" : `: ${String(error)}`}`;
     const where = `${this.#folder}/${String(file)}`;
-    this.#findings.add("warning", "snapshot-damaged", where, what, "move it away when all is well");
+    const isHalf = error === undefined;
+    this.#findings.add(
+      "warning",
+      "snapshot-damaged",
+      where,
+      isHalf ? message : `${message}: ${String(error)}`,
+      isHalf
+        ? "look again, it may be under way; if it stays so, move it away"
+        : "move it away when another snapshot has been written",
+    );
   }
   debug(): void {}
   info(): void {}
