@@ -154,6 +154,8 @@ export interface Fs {
   join(...parts: string[]): string;
   /** Absolute form of a path, from the working directory. */
   absolute(path: string): string;
+  /** Bytes that this user may still write on the file system of a path; absent where the host does not tell. */
+  freeBytes?(path: string): Promise<number | undefined>;
 }
 
 export interface FileStat {

@@ -158,5 +158,12 @@ export function nodeFs(): Fs {
       call<void>(() => `rename "${from}" to "${to}"`, (done) => fs.rename(from, to, plain(done))),
     join: (...parts) => path.posix.join(...parts),
     absolute: (target) => path.resolve(target),
+    freeBytes: async (target) => {
+      const found = await call<fs.StatsFs>(
+        () => `ask for the free space of "${target}"`,
+        (done) => fs.statfs(target, done),
+      );
+      return found.bavail * found.bsize;
+    },
   };
 }

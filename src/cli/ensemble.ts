@@ -1,12 +1,13 @@
 /** `menagerie ensemble`: several servers on this machine, each a process of its own, watched until Ctrl+C. */
 import { UsageError } from "../base/errors.ts";
-import { utf8Decode, utf8Encode } from "../base/host.ts";
+import { utf8Decode } from "../base/host.ts";
 import type { Child, MonotonicMs, Runtime } from "../runtime.ts";
 import { type EnsembleOptions, planEnsemble, type ServerRow } from "./ensemble_plan.ts";
 import { NO_STATE, redrawn, type ServerState, stateOf, tableOf } from "./ensemble_screen.ts";
 import { Exit } from "./failure.ts";
 import { writeFile } from "./init.ts";
 import { VERSION } from "./version.ts";
+import { askWord } from "./word.ts";
 import { zooCfgOf } from "./zoo_cfg.ts";
 
 const LOOK_MS = 500;
@@ -120,7 +121,12 @@ class RunningEnsemble {
   async #ask({ clientPort }: ServerRow, index: number, elapsedMs: number): Promise<void> {
     const child = this.#children[index];
     if (child === undefined) return;
-    const answer = await word(this.#runtime, clientPort, "srvr");
+    const answer = await askWord(
+      this.#runtime,
+      { host: "127.0.0.1", port: clientPort },
+      "srvr",
+      ANSWER_MS,
+    );
     if (this.#children[index] !== child) return;
     const before = this.#states[index] ?? NO_STATE;
     const state = stateOf(answer, before, elapsedMs);
@@ -173,26 +179,4 @@ class RunningEnsemble {
     this.#runtime.process.stdout("All servers have ended\n");
     this.#runtime.process.exit(Exit.clean);
   }
-}
-
-/** A four-letter word's answer; "" where nobody answers in time. */
-async function word({ net, clock }: Runtime, port: number, text: string): Promise<string> {
-  let connection;
-  try {
-    connection = await net.connect({ host: "127.0.0.1", port, timeoutMs: ANSWER_MS });
-  } catch {
-    return ""; // refused: it is not there
-  }
-  const open = connection;
-  return new Promise((resolve) => {
-    let answer = "";
-    const cancel = clock.wakeAt(clock.monotonicMs() + ANSWER_MS as MonotonicMs, () => open.close());
-    open.onData((chunk) => answer += utf8Decode(chunk));
-    open.onEnd(() => open.end());
-    open.onClose(() => {
-      cancel();
-      resolve(answer);
-    });
-    open.write(utf8Encode(text));
-  });
 }

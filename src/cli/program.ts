@@ -36,6 +36,7 @@ Examples:
   menagerie init --servers a,b,c --id 1       zoo.cfg and myid for host a of an ensemble
   menagerie ensemble                          three servers on this machine, to try things out
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
+  menagerie migrate --check zoo.cfg           what stands in the way of taking over from Apache
   menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
@@ -64,6 +65,7 @@ const COMMANDS = [
   "init",
   "ensemble",
   "convert",
+  "migrate",
   "gateway",
   "settings",
   "version",
@@ -107,6 +109,7 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
   addServer(runtime, program, openHttp);
   addEnsembleCommands(runtime, program);
   addConvert(runtime, program);
+  addMigrate(runtime, program);
   addGateway(runtime, program, openHttp);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
@@ -214,6 +217,45 @@ interface ConvertFlags {
   readonly logDir?: string;
   readonly extendedTypes?: boolean;
   readonly emulate353TtlNodes?: boolean;
+}
+
+const MIGRATE_ABOUT = [
+  "Tells beforehand what would stand in the way of a server of ours taking over from Apache's, with its zoo.cfg and on its data.",
+  "",
+  "The configuration, the data directories and the snapshot and logs in them are read as a start would read them, and the servers " +
+  "that the configuration names are asked for their version and role. Nothing is written, and servers may go on meanwhile. Each " +
+  "finding is a blocker, a warning or a note, and says what, where and what to do.",
+  "",
+  "Exit codes: 0 no blocker, 1 blockers, 2 wrong use. docs/migration.md walks through a migration.",
+].join("\n");
+
+function addMigrate(runtime: Runtime, program: Command): void {
+  program
+    .command("migrate")
+    .summary("check what stands in the way of taking over from Apache")
+    .description(MIGRATE_ABOUT)
+    .addOption(
+      new Option("--check <zoo.cfg>", "the configuration of the server that is to be replaced")
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "-s, --set <key=value>",
+        "what Apache's server is given as a Java property, such as jute.maxbuffer; may be repeated",
+      )
+        .argParser((pair: string, before: readonly string[] = []) => [...before, pair]),
+    )
+    .option("--json", "findings as JSON")
+    .option("--offline", "ask no server")
+    .action(async (flags: Record<string, unknown>) => {
+      const { migrate } = await import("./migrate.ts");
+      await migrate(runtime, {
+        check: String(flags["check"]),
+        settings: flagSettings({ set: flags["set"] }),
+        json: flags["json"] === true,
+        offline: flags["offline"] === true,
+      });
+    });
 }
 
 function addGateway(

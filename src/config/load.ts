@@ -43,7 +43,8 @@ export async function loadConfiguration(
   return { server: joined.server, log, notices: [...all, ...joined.notices], group };
 }
 
-async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
+/** @throws {UsageError} */
+export async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(file);
@@ -71,8 +72,12 @@ function whyUnread(error: unknown): string {
   }
 }
 
-/** Operations §1.15: members only, and none may then be in the static file. */
-async function readDynamic(fs: Fs, file: string, fixed: readonly Setting[]): Promise<Setting[]> {
+/** Operations §1.15: members only, and none may then be in the static file. @throws {UsageError} */
+export async function readDynamic(
+  fs: Fs,
+  file: string,
+  fixed: readonly Setting[],
+): Promise<Setting[]> {
   const isMember = ({ key }: Setting): boolean => /^(?:server\.|group|weight)/.test(key);
   const both = fixed.find(isMember);
   if (both !== undefined) {
@@ -88,7 +93,8 @@ async function readDynamic(fs: Fs, file: string, fixed: readonly Setting[]): Pro
   );
 }
 
-async function readMyId(fs: Fs, path: string): Promise<number | undefined> {
+/** Undefined: there is none. @throws {UsageError} it holds no number of a server */
+export async function readMyId(fs: Fs, path: string): Promise<number | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(path);
@@ -107,7 +113,7 @@ async function readMyId(fs: Fs, path: string): Promise<number | undefined> {
  * A relative path in a file depends on where the server is started (Apache warns too). One that ends in version-2 means
  * a new, empty database inside the directory that was meant.
  */
-function doubtfulPaths(settings: readonly Setting[], file: string | undefined): Notice[] {
+export function doubtfulPaths(settings: readonly Setting[], file: string | undefined): Notice[] {
   const effective = effectiveSettings(settings);
   return ["dataDir", "dataLogDir"].flatMap((key) => {
     const found = effective.get(key);

@@ -32,6 +32,16 @@ export const fsCases: readonly Case[] = [
     },
   },
   {
+    name: "free space, where the host tells of it, is a number of bytes; of no path it is refused",
+    async run(runtime, scratch) {
+      const { fs } = runtime;
+      if (fs.freeBytes === undefined) return;
+      const free = await fs.freeBytes(scratch);
+      assert.ok(free !== undefined && Number.isInteger(free) && free >= 0, String(free));
+      await failsWith("NOT_FOUND", /free space/, fs.freeBytes(fs.join(scratch, "none")));
+    },
+  },
+  {
     name: "32 MiB in one write, read back whole",
     async run(runtime, scratch) {
       const path = runtime.fs.join(scratch, "big");

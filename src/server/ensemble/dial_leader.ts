@@ -1,7 +1,9 @@
 /** Reaching the elected leader's quorum port (peer-protocol §10): it may not have heard of its election yet. */
 import type { Cancel, Clock, Connection, MonotonicMs, Net } from "../../runtime.ts";
 import type { MemberAddress } from "../../zab/membership.ts";
+import type { Sid } from "../../zab/vote.ts";
 import { firstOf } from "./first_of.ts";
+import type { EnsembleOptions } from "./options.ts";
 
 /** Until the last pause is as long as configured: a leader listens within a few milliseconds, and failover waits for it. */
 const FIRST_PAUSE_MS = 10;
@@ -17,6 +19,20 @@ export interface Dialling {
   readonly isOver: () => boolean;
   /** What it gets gives up the attempt under way, for those who do not want it any more. */
   readonly onPending: (giveUp: Cancel) => void;
+}
+
+/** As configured. */
+export function diallingOf(
+  ensemble: EnsembleOptions,
+  tickMs: number,
+  leader: Sid,
+): Pick<Dialling, "addresses" | "limitMs" | "pauseMs"> {
+  const ticks = ensemble.connectToLearnerMasterLimitTicks || ensemble.initLimitTicks;
+  return {
+    addresses: ensemble.membership.members.get(leader)?.addresses ?? [],
+    limitMs: tickMs * ticks,
+    pauseMs: ensemble.leaderConnectDelayMs,
+  };
 }
 
 export class LeaderDial {

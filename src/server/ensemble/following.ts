@@ -24,7 +24,7 @@ import { Fifo } from "../fifo.ts";
 import type { Replica } from "../replica.ts";
 import type { LearnerRole } from "../role.ts";
 import { TXN_SLACK_BYTES } from "../writes.ts";
-import { LeaderDial } from "./dial_leader.ts";
+import { diallingOf, LeaderDial } from "./dial_leader.ts";
 import { LeaderLink, type LeaderLinkHost } from "./leader_link.ts";
 import { MachineDriver } from "./machine_driver.ts";
 import { limitsOf, packetBytesMax, type RoleParts } from "./parts.ts";
@@ -215,12 +215,8 @@ export class FollowingRole implements LeaderLinkHost {
 
   #dial(): void {
     const { runtime, ensemble, options, log } = this.#parts, { leader } = this.#options;
-    const addresses = ensemble.membership.members.get(leader)?.addresses ?? [];
-    const ticks = ensemble.connectToLearnerMasterLimitTicks || ensemble.initLimitTicks;
     this.#dialling ??= new LeaderDial(runtime, {
-      addresses,
-      limitMs: options.tickMs * ticks,
-      pauseMs: ensemble.leaderConnectDelayMs,
+      ...diallingOf(ensemble, options.tickMs, leader),
       isOver: () => this.#isOver,
       onPending: (giveUp) => this.#giveUp = giveUp,
     });

@@ -53,6 +53,7 @@ class Stage {
       connection as unknown as Connection,
       host as unknown as LearnerLinkHost,
       1_000_000,
+      0,
     );
   }
 
