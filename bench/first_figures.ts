@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { formatTable, median, type Row } from "./figures.ts";
-import type { LoadResult } from "./load/run.ts";
+import type { MeasuredLoad as LoadResult } from "./load/main.ts";
 import { runLoadProcess, startConstantServer } from "./support/load_process.ts";
 import { provenance } from "./support/machine.ts";
 import { type ServerName, SERVERS, startBenchServer } from "./support/servers.ts";
@@ -19,10 +19,10 @@ import { type ServerName, SERVERS, startBenchServer } from "./support/servers.ts
 const WIDE = ["--connections", "10", "--window", "100"];
 const SERIAL = ["--connections", "1", "--window", "1"];
 const LOADS = {
-  reads: ["--op", "getData", ...WIDE],
-  writes: ["--op", "setData", ...WIDE],
-  serialReads: ["--op", "getData", ...SERIAL],
-  serialWrites: ["--op", "setData", ...SERIAL],
+  reads: ["--mix", "getData", ...WIDE],
+  writes: ["--mix", "setData", ...WIDE],
+  serialReads: ["--mix", "getData", ...SERIAL],
+  serialWrites: ["--mix", "setData", ...SERIAL],
 } as const;
 type LoadName = keyof typeof LOADS;
 const LOAD_NAMES = Object.keys(LOADS) as LoadName[];
@@ -106,8 +106,8 @@ async function measureRound(name: ServerName, settings: Settings): Promise<Round
       await runLoadProcess([
         "--connect",
         `127.0.0.1:${settings.port}`,
-        "--op",
-        "mixed",
+        "--mix",
+        "getData,setData",
         ...WIDE,
         ...jvm,
       ]);
@@ -166,7 +166,7 @@ function rowsOf(settings: Settings, rounds: Rounds, starts: Record<string, numbe
     settings.servers.map((name) => median((rounds[name] ?? []).map(pick)));
   const ops = (name: LoadName) => of(({ loads }) => loads[name].opsPerSecond);
   const us = (name: LoadName, field: "p50Us" | "p99Us" | "serverCpuUs") =>
-    of(({ loads }) => loads[name][field]);
+    of(({ loads }) => loads[name][field] ?? NaN);
   const fairness = of(({ loads: { reads } }) =>
     reads.perConnection.min / reads.perConnection.median
   );

@@ -15,17 +15,16 @@ import type { Address, Connection, File, Fs, Runtime } from "../../src/runtime.t
 import { DEFAULT_OPTIONS } from "../../src/server/options.ts";
 import { startServer } from "../../src/server/server.ts";
 import { hostRuntime } from "../../test/support/runtime.ts";
-import { DEFAULT_LOAD, type Load, type LoadOptions, LOADS } from "./options.ts";
+import { DEFAULT_LOAD, type LoadOptions, parseMix } from "../../src/load/options.ts";
 import {
-  BASE_PATH,
   connectFrame,
   createFrame,
   patchCreate,
   type Ring,
   ringOf,
   znodePath,
-} from "./requests.ts";
-import { FrameWalker } from "./walker.ts";
+} from "../../src/load/requests.ts";
+import { FrameWalker } from "../../src/load/walker.ts";
 
 const ADDRESS: Address = { host: "127.0.0.1", port: 1, family: 4 };
 
@@ -113,8 +112,10 @@ async function fill(peer: Peer, options: LoadOptions): Promise<void> {
   peer.send(connectFrame());
   await answered([peer], 1);
   const data = new Uint8Array(options.dataBytes);
-  peer.send(createFrame(1, BASE_PATH, data));
-  for (let i = 0; i < options.znodes; i++) peer.send(createFrame(1, znodePath(i), data));
+  peer.send(createFrame(1, options.base, data));
+  for (let i = 0; i < options.znodes; i++) {
+    peer.send(createFrame(1, znodePath(options.base, i), data));
+  }
   await answered([peer], options.znodes + 2);
 }
 
@@ -131,11 +132,10 @@ async function drive(
   while (sent < requests) {
     for (const peer of peers) {
       if (at + window > ring.frames) at = 0;
-      if (options.load === "create") {
-        for (let i = at; i < at + window; i++) {
-          patchCreate(ring.bytes, ring.starts[i] as number, 0, created >>> 16, created & 0xffff);
-          created++;
-        }
+      for (let i = at; i < at + window; i++) {
+        if (ring.isCreate[i] === 0) continue;
+        patchCreate(ring, i, 0, created >>> 16, created & 0xffff);
+        created++;
       }
       peer.send(ring.bytes.subarray(ring.starts[at], ring.starts[at + window]));
       at += window;
@@ -148,9 +148,9 @@ async function drive(
 let created = 0;
 
 async function main(): Promise<void> {
-  const load = LOADS.find((known) => known === (process.argv[2] ?? "getData")) as Load;
+  const load = process.argv[2] ?? "getData";
   const requests = Number(process.argv[3] ?? 1_000_000);
-  const options: LoadOptions = { ...DEFAULT_LOAD, load };
+  const options: LoadOptions = { ...DEFAULT_LOAD, mix: parseMix(load) };
   const dataDir = mkdtempSync(join(tmpdir(), "menagerie-bench-"));
   const host = await hostRuntime();
   const server = await start(host, dataDir);

@@ -1,12 +1,13 @@
 /** The servers that are compared, each a process of its own: ours on Node, Deno and Bun, and Apache's. Loopback only. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { type ApacheVersion, javaArgs } from "../../test/interop/apache.ts";
 import { type ServerProcess, startProcess } from "../../test/support/child.ts";
 import { projectRoot } from "../../test/support/root.ts";
-import { connectFrame } from "../load/requests.ts";
+import { connectFrame } from "../../src/load/requests.ts";
+import { residentMib } from "./processes.ts";
 
 export const SERVERS = ["apache", "node", "deno", "bun"] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -132,14 +133,4 @@ function attempt(port: number, attempts: Set<Socket>, onReply: () => void): Prom
     socket.on("error", () => {});
     socket.on("close", () => end(RETRY_MS));
   });
-}
-
-/** NaN where the system does not tell. */
-function residentMib(pid: number): number {
-  try {
-    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-    return Number(found?.[1] ?? NaN) / 1024;
-  } catch {
-    return NaN;
-  }
 }

@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { addBenchCommand } from "./bench_command.ts";
 import { addEnsembleCommands } from "./ensemble_commands.ts";
 import { GATEWAY_DEFAULTS, type GatewayFlags } from "./gateway_flags.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
@@ -37,6 +38,7 @@ Examples:
   menagerie ensemble                          three servers on this machine, to try things out
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
   menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
+  menagerie bench --connect zk1,zk2           put a load on servers and measure them
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
 
@@ -65,6 +67,7 @@ const COMMANDS = [
   "ensemble",
   "convert",
   "gateway",
+  "bench",
   "settings",
   "version",
   "help",
@@ -108,6 +111,7 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
   addEnsembleCommands(runtime, program);
   addConvert(runtime, program);
   addGateway(runtime, program, openHttp);
+  addBenchCommand(runtime, program);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
       const { flagReference, keyReference } = await import("../config/reference.ts");
