@@ -11,7 +11,7 @@ export interface BenchLoad extends LoadOptions {
 
 export const LOAD_USAGE = `Usage: load [--connect HOST:PORT,...] [--mix OP=WEIGHT,...]
   [--connections N] [--window N] [--bytes N] [--znodes N] [--seconds S] [--warmup S] [--seed N]
-  [--constant] [--pid SERVER] [--json]        OP: ${LOAD_OPS.join(", ")}`;
+  [--constant] [--filled] [--pid SERVER] [--json]        OP: ${LOAD_OPS.join(", ")}`;
 
 /** @throws {Error} with what to write instead */
 export function parseLoad(args: readonly string[]): BenchLoad {
@@ -30,6 +30,7 @@ export function parseLoad(args: readonly string[]): BenchLoad {
       seed: text,
       pid: text,
       constant: { type: "boolean", default: false },
+      filled: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   });
@@ -49,6 +50,7 @@ export function parseLoad(args: readonly string[]): BenchLoad {
     warmupSeconds: numberOf("warmup", values.warmup, known.warmupSeconds, 0, 3600, true),
     seed: numberOf("seed", values.seed, known.seed, 0, 2 ** 31),
     constant: values.constant,
+    filled: values.filled,
     serverPid: values.pid === undefined ? undefined : numberOf("pid", values.pid, 0, 1, 2 ** 31),
     json: values.json,
   };

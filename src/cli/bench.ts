@@ -95,6 +95,7 @@ function optionsOf(flags: BenchFlags): LoadOptions {
     warmupSeconds: numberOf("--warmup", flags.warmup, 0, SECONDS_MAX, true),
     seed: numberOf("--seed", flags.seed, 0, 0x7fff_ffff),
     constant: false,
+    filled: false,
     keep: flags.keep === true,
   };
 }

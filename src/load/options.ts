@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly seed: number;
   /** The server answers from constants: nothing is filled, no length is checked. */
   readonly constant: boolean;
+  /** The znodes are there already, with data of that size. */
+  readonly filled: boolean;
   /** The znodes stay when it is over. */
   readonly keep: boolean;
 }
@@ -40,6 +42,7 @@ export const DEFAULT_LOAD: LoadOptions = {
   warmupSeconds: 2,
   seed: 1,
   constant: false,
+  filled: false,
   keep: true,
 };
 

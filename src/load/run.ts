@@ -43,7 +43,7 @@ export async function runLoad(
 ): Promise<LoadResult> {
   const { onPhase = () => {} } = watcher;
   onPhase("fill");
-  if (!options.constant) await fill(runtime, options, watcher.onFill);
+  if (!options.constant && !options.filled) await fill(runtime, options, watcher.onFill);
   onPhase("connect");
   const crew = new Crew(runtime, options);
   let result: LoadResult;
