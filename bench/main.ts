@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   rows: async (args) => await (await import("./suite/main.ts")).suite(args),
   "read-ratio": async (args) => await (await import("./known_charts.ts")).readRatio(args),
   failures: async (args) => await (await import("./known_charts.ts")).failures(args),
+  micro: async (args) => (await import("./micro/main.ts")).micro(args),
   failover: async (args) => await (await import("./failover.ts")).failover(args),
   load: program(() => import("./load/main.ts")),
   "in-process": program(() => import("./load/in_process.ts")),

@@ -1,4 +1,5 @@
 /** Three servers on the two cores: throughput, and a follower that was away. */
+import { messageOf } from "../../src/base/errors.ts";
 import { RealEnsemble, type ServerKind } from "../../test/support/real_ensemble.ts";
 import { runLoadProcess } from "../support/load_process.ts";
 import { APACHE, untilFirstReply } from "../support/servers.ts";
@@ -12,6 +13,8 @@ const LOADS: readonly (readonly [row: string, args: readonly string[]])[] = [
   ["trio-serial", ["--mix", "setData", ...SERIAL]],
 ];
 const RETURN_TIMEOUT_MS = 300_000;
+/** Of each server, when something fails. */
+const LOG_LINES = 6;
 
 export function kindOf(subject: string): ServerKind {
   return subject === "apache" ? `apache-${APACHE}` : subject as ServerKind;
@@ -40,6 +43,8 @@ export async function withEnsemble<T>(
   });
   try {
     return await body(ensemble);
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n${ensemble.logs(LOG_LINES)}`);
   } finally {
     await ensemble.stop();
   }
