@@ -10,6 +10,7 @@ import { ReplicaControl, type ServerControl } from "./control.ts";
 import { startPeer } from "./ensemble/peer.ts";
 import { lingerOut } from "./linger.ts";
 import type { ServerOptions } from "./options.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
@@ -144,6 +145,7 @@ class Server implements RunningServer {
       ids,
       throttle,
       stats: this.#stats,
+      memory: new MemoryGuard(this.#runtime, options.memoryLimitMib, this.#log, this.#stats),
       commands,
       onGroupApplied: (txns) => storage.onApplied(txns),
       onFatal: (error) => this.#die(error),

@@ -49,6 +49,10 @@ export class TreeView {
   get arenaBytes(): number {
     return this.nodes.arena.reservedBytes;
   }
+  /** Bytes that removed znodes left to be used again. */
+  get reusableBytes(): number {
+    return this.nodes.reusableBytes;
+  }
   /** Unsigned halves of the digest. */
   get digestHi(): number {
     return this.sum.hi;
