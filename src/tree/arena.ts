@@ -64,6 +64,11 @@ export class Arena {
     return this.#segments[ref >>> SEGMENT_SHIFT] as Uint8Array;
   }
 
+  /** The same segment as words; a block begins at a whole one, and is whole words long. */
+  wordsOf(ref: number): Int32Array {
+    return this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
+  }
+
   offsetOf(ref: number): number {
     return (ref & UNIT_MASK) << UNIT_SHIFT;
   }
