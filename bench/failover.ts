@@ -5,7 +5,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { RealEnsemble, type ServerKind } from "../test/support/real_ensemble.ts";
-import { connectFrame, createFrame } from "./load/requests.ts";
+import { connectFrame, createFrame } from "../src/load/requests.ts";
 import { provenance } from "./support/machine.ts";
 
 const KINDS: readonly ServerKind[] = ["apache-3.8.0", "node", "deno", "bun"];

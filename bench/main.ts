@@ -1,29 +1,34 @@
-/** `npm run bench -- [WHAT] [ARGS]`: the benches by name. */
+/** `npm run bench -- [WHAT] [ARGS]`: the benches by name; without one, the suite. */
 import process from "node:process";
 
-const [what = "first-figures", ...rest] = process.argv.slice(2);
+type Bench = (args: readonly string[]) => Promise<void>;
 
-switch (what) {
-  case "first-figures":
-    await (await import("./first_figures.ts")).firstFigures(rest);
-    break;
-  case "failover":
-    await (await import("./failover.ts")).failover(rest);
-    break;
-  case "load":
-  case "in-process":
-  case "codec":
-  case "tree":
-    // These are programs of their own, which read their arguments from where a program finds them.
-    process.argv.splice(2, process.argv.length, ...rest);
-    if (what === "load") await import("./load/main.ts");
-    else if (what === "in-process") await import("./load/in_process.ts");
-    else if (what === "codec") await import("./codec.ts");
-    else await import("./tree.ts");
-    break;
-  default:
-    console.error(
-      `Cannot run the bench "${what}": wanted first-figures, failover, load, in-process, codec or tree`,
-    );
-    process.exitCode = 2;
+/** Those that are programs of their own read their arguments from where a program finds them. */
+function program(load: () => Promise<unknown>): Bench {
+  return async (args) => {
+    process.argv.splice(2, process.argv.length, ...args);
+    await load();
+  };
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  rows: async (args) => await (await import("./suite/main.ts")).suite(args),
+  "read-ratio": async (args) => await (await import("./known_charts.ts")).readRatio(args),
+  failures: async (args) => await (await import("./known_charts.ts")).failures(args),
+  micro: async (args) => (await import("./micro/main.ts")).micro(args),
+  failover: async (args) => await (await import("./failover.ts")).failover(args),
+  load: program(() => import("./load/main.ts")),
+  "in-process": program(() => import("./load/in_process.ts")),
+  codec: program(() => import("./codec.ts")),
+  tree: program(() => import("./tree.ts")),
+};
+
+const [first = "rows", ...rest] = process.argv.slice(2);
+const isFlag = first.startsWith("-");
+const bench = BENCHES[isFlag ? "rows" : first];
+if (bench === undefined) {
+  console.error(`Cannot run the bench "${first}": wanted ${Object.keys(BENCHES).join(", ")}`);
+  process.exitCode = 2;
+} else {
+  await bench(isFlag ? [first, ...rest] : rest);
 }

@@ -234,11 +234,12 @@ export interface Process {
   userHome(): string;
   arch(): string;
   osVersion(): string;
-  /** Bytes: resident, used and largest heap. */
+  /** Bytes: resident, used and largest heap, and what the system (or a container's limit) lets the process have. */
   memory(): {
     readonly residentBytes: number;
     readonly heapUsedBytes: number;
     readonly heapMaxBytes: number;
+    readonly systemBytes: number;
   };
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
   fileDescriptors(): { readonly open: number; readonly max: number } | undefined;

@@ -20,6 +20,8 @@ const CLIENT_MAY = ["base", "runtime.ts", "jute", "protocol", "client"];
 const ALLOWED_BESIDE: Readonly<Record<string, readonly string[]>> = {
   client: CLIENT_MAY,
   recipes: [...CLIENT_MAY, "recipes"],
+  // The load generator: a client of its own kind, which `menagerie bench` and bench/ drive.
+  load: [...CLIENT_MAY, "load"],
 };
 /**
  * Picks an adapter beside src/main.ts: whoever calls `connect` has no Runtime to give, and a program that has one need not

@@ -7,7 +7,7 @@
 import process from "node:process";
 import type { Connection } from "../../src/runtime.ts";
 import { hostRuntime } from "../../test/support/runtime.ts";
-import { FrameWalker } from "./walker.ts";
+import { FrameWalker } from "../../src/load/walker.ts";
 
 /** Length, xid and type: shorter than a ping. */
 const HEAD_BYTES = 12;

@@ -1,49 +1,65 @@
 /**
- * The load generator as a command of its own, on any of the three runtimes (Bun is the fastest):
+ * The load generator (src/load) as a command of its own, on any of the three runtimes (Bun is the fastest). What
+ * `menagerie bench` has not: the CPU time of generator and server.
  *
- *   bun run bench/load/main.ts --connect 127.0.0.1:2181 --op getData --connections 10 --window 100
+ *   bun run bench/load/main.ts --connect 127.0.0.1:2181 --mix getData=90,setData=10 --connections 10 --window 100
  *
  * It writes znodes below /bench and leaves them there.
  */
 import process from "node:process";
+import { messageOf } from "../../src/base/errors.ts";
+import { formatReport } from "../../src/load/report.ts";
+import { type LoadResult, type Phase, runLoad } from "../../src/load/run.ts";
 import { hostRuntime } from "../../test/support/runtime.ts";
-import { LOAD_USAGE, type LoadOptions, parseLoad } from "./options.ts";
-import { type LoadResult, runLoad } from "./run.ts";
+import { cpuSecondsOf } from "../support/processes.ts";
+import { type BenchLoad, LOAD_USAGE, parseLoad } from "./flags.ts";
 
-function report(options: LoadOptions, result: LoadResult): string {
-  const us = (value: number) =>
-    value < 1000 ? `${value.toFixed(1)} us` : `${(value / 1000).toFixed(2)} ms`;
-  const { min, p10, median, max } = result.perConnection;
-  const what = options.load === "mixed" ? `mixed, ${options.readPercent} % reads` : options.load;
-  return [
-    `${what}: ${options.connections} connections x ${options.window}, ${options.dataBytes} B, ` +
-    `${options.znodes} znodes, ${result.seconds.toFixed(2)} s`,
-    `${Math.round(result.opsPerSecond)} ops/s`,
-    `latency p50 ${us(result.p50Us)}, p99 ${us(result.p99Us)}, p99.9 ${us(result.p999Us)}, max ${
-      us(result.maxUs)
-    }`,
-    `requests per connection: min ${min}, p10 ${p10}, median ${median}, max ${max}`,
-    `the generator used ${(result.generatorCpu * 100).toFixed(0)} % of a core` +
-    (Number.isNaN(result.serverCpuUs)
-      ? ""
-      : `, the server ${result.serverCpuUs.toFixed(2)} us of CPU per request`),
-  ].join("\n");
+export interface MeasuredLoad extends LoadResult {
+  /** Share of one core that the generator itself used: near 1 it is the limit, not the server. */
+  readonly generatorCpu: number;
+  /** Microseconds of the server's CPU per request, all its threads; null when not asked for, or it cannot be told. */
+  readonly serverCpuUs: number | null;
+}
+
+async function measure(options: BenchLoad): Promise<MeasuredLoad> {
+  const { serverPid } = options;
+  const own: number[] = [], server: number[] = [];
+  const onPhase = (phase: Phase): void => {
+    if (phase !== "measure" && phase !== "close") return;
+    const { user, system } = process.cpuUsage();
+    own.push((user + system) / 1e6);
+    server.push(serverPid === undefined ? NaN : cpuSecondsOf(serverPid));
+  };
+  const result = await runLoad(await hostRuntime(), options, { onPhase });
+  const between = ([before = NaN, after = NaN]: readonly number[]) => after - before;
+  const serverCpuUs = (between(server) / result.replies) * 1e6;
+  return {
+    ...result,
+    generatorCpu: between(own) / result.seconds,
+    serverCpuUs: Number.isFinite(serverCpuUs) ? serverCpuUs : null,
+  };
 }
 
 async function main(): Promise<number> {
-  let options: ReturnType<typeof parseLoad>;
+  let options: BenchLoad;
   try {
     options = parseLoad(process.argv.slice(2));
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${LOAD_USAGE}`);
+    console.error(`${messageOf(error)}\n${LOAD_USAGE}`);
     return 2;
   }
   try {
-    const result = await runLoad(await hostRuntime(), options);
-    console.log(options.json ? JSON.stringify(result) : report(options, result));
+    const result = await measure(options);
+    const cpu = `the generator used ${(result.generatorCpu * 100).toFixed(0)} % of a core` +
+      (result.serverCpuUs === null
+        ? ""
+        : `, the server ${result.serverCpuUs.toFixed(2)} us of CPU per request`);
+    console.log(
+      options.json ? JSON.stringify(result) : `${formatReport(options, result)}\n${cpu}`,
+    );
     return 0;
   } catch (error) {
-    console.error(`The load failed: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`The load failed: ${messageOf(error)}`);
     return 1;
   }
 }

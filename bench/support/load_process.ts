@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { projectRoot } from "../../test/support/root.ts";
 import { startProcess } from "../../test/support/child.ts";
-import type { LoadResult } from "../load/run.ts";
+import type { MeasuredLoad } from "../load/main.ts";
 import { bunCommand } from "./servers.ts";
 
 /** @param args as on the generator's command line. @throws {Error} with what it wrote */
-export function runLoadProcess(args: readonly string[]): Promise<LoadResult> {
+export function runLoadProcess(args: readonly string[]): Promise<MeasuredLoad> {
   const main = join(projectRoot(), "bench/load/main.ts");
   const child = spawn(bunCommand, ["run", main, "--json", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -18,7 +18,7 @@ export function runLoadProcess(args: readonly string[]): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
-      if (code === 0) resolve(JSON.parse(out) as LoadResult);
+      if (code === 0) resolve(JSON.parse(out) as MeasuredLoad);
       else reject(new Error(`The load ${args.join(" ")} ended with ${code}: ${errors.trim()}`));
     });
   });

@@ -1,12 +1,13 @@
 /** The servers that are compared, each a process of its own: ours on Node, Deno and Bun, and Apache's. Loopback only. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { type ApacheVersion, javaArgs } from "../../test/interop/apache.ts";
 import { type ServerProcess, startProcess } from "../../test/support/child.ts";
 import { projectRoot } from "../../test/support/root.ts";
-import { connectFrame } from "../load/requests.ts";
+import { connectFrame } from "../../src/load/requests.ts";
+import { residentMib } from "./processes.ts";
 
 export const SERVERS = ["apache", "node", "deno", "bun"] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -19,61 +20,94 @@ export const bunCommand = process.env["MENAGERIE_BUN"] ?? "bun";
 export interface BenchServer {
   readonly name: ServerName;
   readonly port: number;
-  readonly process: ServerProcess;
+  readonly pid: number;
+  readonly dataDir: string;
   /** From the spawn to the first reply, which is that to a ConnectRequest. */
   readonly startMs: number;
-  /** MiB. */
+  /** Resident memory, in MiB; NaN where the system does not tell. */
   residentMib(): number;
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 60_000;
+export interface BenchServerOptions {
+  readonly port: number;
+  /** It, and what is in it, stays when the server stops. */
+  readonly folder: string;
+  /** Lines of zoo.cfg beside those that all have. */
+  readonly config?: readonly string[];
+  /** MiB that the JVM's heap may grow to; ours have no such setting. */
+  readonly heapMib?: number;
+}
+
+const START_TIMEOUT_MS = 180_000;
 const RETRY_MS = 2;
 const PATIENCE_MS = 20;
 
-/** The same settings for all; an empty data directory below `folder`, removed by `stop`. @throws {Error} with its log */
+/** The same settings for all. @throws {Error} with its log */
 export async function startBenchServer(
   name: ServerName,
-  port: number,
-  folder: string,
+  options: BenchServerOptions,
 ): Promise<BenchServer> {
-  mkdirSync(folder, { recursive: true });
-  const work = mkdtempSync(join(folder, `menagerie-${name}-`));
-  const file = join(work, "zoo.cfg");
+  const { port, folder, config = [] } = options;
+  const dataDir = join(folder, "data");
+  mkdirSync(dataDir, { recursive: true });
+  const file = join(folder, "zoo.cfg");
   const settings = [
     "tickTime=2000",
-    `dataDir=${join(work, "data")}`,
+    `dataDir=${dataDir}`,
     `clientPort=${port}`,
     "clientPortAddress=127.0.0.1",
     "maxClientCnxns=0",
-    "admin.enableServer=false",
+    ...(config.some((line) => line.startsWith("admin.enableServer"))
+      ? []
+      : ["admin.enableServer=false"]),
+    ...config,
   ];
   writeFileSync(file, settings.join("\n") + "\n");
-  const [command, args] = commandOf(name, file);
+  const [command, args] = commandOf(name, file, options.heapMib);
   const began = performance.now();
   const server = startProcess(command, args, { cwd: projectRoot() });
-  await untilFirstReply(server, name, port);
+  await untilFirstReply(server, name, port, START_TIMEOUT_MS);
   const startMs = performance.now() - began;
   return {
     name,
     port,
-    process: server,
+    pid: server.pid,
+    dataDir,
     startMs,
     residentMib: () => residentMib(server.pid),
     stop: async () => {
-      await server.stop();
-      rmSync(work, { recursive: true, force: true });
+      await server.stop(60_000);
     },
   };
 }
 
-function commandOf(name: ServerName, file: string): [command: string, args: string[]] {
+/** A fresh folder below `folder` for `body`, removed after it. */
+export async function withWorkFolder<T>(
+  folder: string,
+  body: (work: string) => Promise<T>,
+): Promise<T> {
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(join(folder, "menagerie-bench-"));
+  try {
+    return await body(work);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function commandOf(
+  name: ServerName,
+  file: string,
+  heapMib: number | undefined,
+): [command: string, args: string[]] {
   const root = projectRoot();
   const source = join(root, "src/main.ts");
   switch (name) {
     case "apache": {
       const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
-      return ["java", [...javaArgs(APACHE, {}, "full"), main, file]];
+      const heap = heapMib === undefined ? [] : [`-Xmx${heapMib}m`];
+      return ["java", [...javaArgs(APACHE, {}, "full"), ...heap, main, file]];
     }
     case "node":
       return [process.execPath, [join(root, "dist/src/main.js"), "server", file]];
@@ -88,8 +122,13 @@ function commandOf(name: ServerName, file: string): [command: string, args: stri
  * Tries again at once when refused, and every few milliseconds beside attempts that hang: a server that accepts before it
  * serves may leave those unanswered for ever.
  */
-async function untilFirstReply(server: ServerProcess, name: string, port: number): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
+export async function untilFirstReply(
+  server: ServerProcess,
+  name: string,
+  port: number,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   const attempts = new Set<Socket>();
   let isServing = false;
   try {
@@ -99,7 +138,7 @@ async function untilFirstReply(server: ServerProcess, name: string, port: number
       }
       if (performance.now() > deadline) {
         throw new Error(
-          `${name} did not serve on ${port} within ${START_TIMEOUT_MS} ms:\n${server.log()}`,
+          `${name} did not serve on ${port} within ${timeoutMs} ms:\n${server.log()}`,
         );
       }
       await attempt(port, attempts, () => isServing = true);
@@ -132,14 +171,4 @@ function attempt(port: number, attempts: Set<Socket>, onReply: () => void): Prom
     socket.on("error", () => {});
     socket.on("close", () => end(RETRY_MS));
   });
-}
-
-/** NaN where the system does not tell. */
-function residentMib(pid: number): number {
-  try {
-    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-    return Number(found?.[1] ?? NaN) / 1024;
-  } catch {
-    return NaN;
-  }
 }

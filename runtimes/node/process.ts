@@ -35,13 +35,21 @@ export function nodeProcess(): Process {
   };
 }
 
-function memory(): { residentBytes: number; heapUsedBytes: number; heapMaxBytes: number } {
+function memory(): ReturnType<Process["memory"]> {
   const usage = process.memoryUsage();
   return {
     residentBytes: usage.rss,
     heapUsedBytes: usage.heapUsed,
     heapMaxBytes: or(os.totalmem(), () => getHeapStatistics().heap_size_limit),
+    systemBytes: systemBytes(),
   };
+}
+
+/** A container's limit, where the host knows of one; some say 0, or a number beyond all, for none. */
+function systemBytes(): number {
+  const machine = os.totalmem();
+  const limit = or(0, () => process.constrainedMemory());
+  return Number.isFinite(limit) && limit > 0 ? Math.min(machine, limit) : machine;
 }
 
 /** Linux alone tells; the directory that is read counts itself. */

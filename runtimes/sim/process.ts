@@ -26,7 +26,12 @@ export function simProcess(host: Host, signals: Map<Signal, Set<() => void>>): P
     userHome: () => "/",
     arch: () => "sim",
     osVersion: () => "1",
-    memory: () => ({ residentBytes: 64 * MIB, heapUsedBytes: 8 * MIB, heapMaxBytes: 1024 * MIB }),
+    memory: () => ({
+      residentBytes: 64 * MIB,
+      heapUsedBytes: 8 * MIB,
+      heapMaxBytes: 1024 * MIB,
+      systemBytes: 4096 * MIB,
+    }),
     fileDescriptors: () => undefined,
     stdout: (text) => void host.stdout.push(text),
     stderr: (text) => void host.stderr.push(text),

@@ -32,6 +32,7 @@ export function prometheusText(view: ServerView, host: Host, version: string): s
     const summary = field === undefined ? undefined : view.stats.summaries[field];
     lines.push(...summaryFamily(name, summary, quantilesOf(summary)));
   }
+  lines.push(...ofMemory(view));
   if (view.options.exportProcessInfo) lines.push(...ofProcess(view, host, version));
   return lines.join("\n") + "\n";
 }
@@ -83,6 +84,16 @@ function quotas(view: ServerView): string[] {
     ...set("quota_bytes_limit_per_namespace", ({ bytesLimit }) => bytesLimit),
     ...set("quota_count_usage_per_namespace", ({ count }) => count),
     ...set("quota_bytes_usage_per_namespace", ({ bytes }) => bytes),
+  ];
+}
+
+/** What the tree may take, what was taken when last looked, and what was refused because of it. */
+function ofMemory({ stats }: ServerView): string[] {
+  const { memoryLimitBytes, memoryUsedBytes, counters } = stats;
+  return [
+    ...family("menagerie_memory_limit_bytes", "gauge", ["", memoryLimitBytes]),
+    ...family("menagerie_memory_used_bytes", "gauge", ["", memoryUsedBytes]),
+    ...family("menagerie_memory_refusals", "counter", ["", counters.memoryRefusals]),
   ];
 }
 

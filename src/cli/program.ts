@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { nearest } from "../config/keys.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../config/settings.ts";
 import type { Runtime } from "../runtime.ts";
+import { addBenchCommand } from "./bench_command.ts";
 import { addEnsembleCommands } from "./ensemble_commands.ts";
 import { GATEWAY_DEFAULTS, type GatewayFlags } from "./gateway_flags.ts";
 import { COMPATIBLE_WITH, VERSION } from "./version.ts";
@@ -38,6 +39,7 @@ Examples:
   menagerie convert data --to 2               rewrite a directory so that Apache can open it
   menagerie migrate --check zoo.cfg           what stands in the way of taking over from Apache
   menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
+  menagerie bench --connect zk1,zk2           put a load on servers and measure them
 
 Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
 
@@ -67,6 +69,7 @@ const COMMANDS = [
   "convert",
   "migrate",
   "gateway",
+  "bench",
   "settings",
   "version",
   "help",
@@ -111,6 +114,7 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
   addConvert(runtime, program);
   addMigrate(runtime, program);
   addGateway(runtime, program, openHttp);
+  addBenchCommand(runtime, program);
   program.command("settings").description("list every setting and what it does here").action(
     async () => {
       const { flagReference, keyReference } = await import("../config/reference.ts");

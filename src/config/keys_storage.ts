@@ -6,6 +6,7 @@ import {
   decodedInt,
   fraction,
   hours,
+  int,
   INT_MAX,
   ms,
   named,
@@ -216,6 +217,13 @@ export const OWN_KEYS: readonly Rule[] = [
     "3 for a new directory, else what is there",
     (fileFormat) => ({ fileFormat }),
     "Format of logs and snapshots: 2 is Apache's, 3 is ours",
+  ),
+  works(
+    "memoryLimit",
+    int(0, INT_MAX, "number of MiB"),
+    "90 % of what the system allows",
+    (memoryLimitMib) => ({ memoryLimitMib }),
+    "Resident memory, MiB, beyond which creates and larger data are refused; 0: never",
   ),
   works(
     "log.level",

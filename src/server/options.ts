@@ -58,6 +58,7 @@ export interface ServerOptions {
   // storage
   readonly dataDir: string;
   readonly dataLogDir: string;
+  readonly memoryLimitMib: number | undefined; // undefined: a share of what the system allows; 0: none
   readonly fileFormat: 2 | 3 | undefined; // undefined: 3 for a new directory, else what is there
   readonly dbAutocreate: boolean;
   readonly dataDirAutocreate: boolean;
@@ -144,6 +145,7 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   digestEnabled: true,
   dataDir: "data",
   dataLogDir: "data",
+  memoryLimitMib: undefined,
   fileFormat: undefined,
   dbAutocreate: true,
   dataDirAutocreate: true,

@@ -24,6 +24,7 @@ import { LearnerSessions } from "./learner_sessions.ts";
 import { LocalSessions } from "./local_sessions.ts";
 import type { ServerOptions } from "./options.ts";
 import { OutputPool } from "./output.ts";
+import type { MemoryGuard } from "./memory_guard.ts";
 import type { LeaderWrites, LearnerRole, LearnerWrites, Role } from "./role.ts";
 import { Sequencer } from "./sequencer.ts";
 import type { SessionParts, SessionService } from "./session_service.ts";
@@ -41,6 +42,7 @@ export interface ReplicaParts extends SessionParts {
   readonly journal: Journal<Pending>;
   readonly auth: AuthSchemes;
   readonly stats: ServerStats;
+  readonly memory: MemoryGuard;
   /** Undefined: standalone. */
   readonly role?: Role;
   /** Four-letter words that its connections answer. */
@@ -58,6 +60,7 @@ export class Replica {
   readonly tree: Tree;
   readonly auth: AuthSchemes;
   readonly stats: ServerStats;
+  readonly memory: MemoryGuard;
   readonly mode: ServerMode;
   readonly watches = new Watches();
   readonly sessions: SessionTable;
@@ -99,6 +102,7 @@ export class Replica {
     this.tree = db.tree;
     this.auth = parts.auth;
     this.stats = parts.stats;
+    this.memory = parts.memory;
     this.mode = modeOf(role);
     this.commands = parts.commands;
     this.#onFatal = parts.onFatal;

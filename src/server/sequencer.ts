@@ -85,6 +85,7 @@ export class Sequencer implements Writes {
       reconfigEnabled: options.reconfigEnabled,
     });
     this.#preparer.onQuota = (path, verdict) => replica.log.warn("Quota passed", { path, verdict });
+    this.#preparer.refusesGrowth = (bytes) => replica.memory.refuses(bytes, replica.tree);
     journal.onRoom = () => replica.resumeHeld();
     if (role !== undefined) return; // its driver listens to the journal
     journal.onDurable = (entries) => this.#onDurable(entries);

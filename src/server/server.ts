@@ -12,6 +12,7 @@ import { ReplicaControl, type ServerControl } from "./control.ts";
 import { startPeer } from "./ensemble/peer.ts";
 import { lingerOut } from "./linger.ts";
 import type { ServerOptions } from "./options.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
 import { removeOrphans } from "./orphans.ts";
@@ -138,6 +139,12 @@ class Server implements RunningServer {
     this.#view = view;
     const commands = hooks.commands?.(view);
     const auth = authSchemesOf(options, hash);
+    const memory = new MemoryGuard(
+      this.#runtime,
+      options.memoryLimitMib,
+      this.#log,
+      this.#stats,
+    );
     const makeReplica = (): Replica => {
       const { db, journal } = storage;
       for (const id of db.tree.ephemeralSessions()) ids.observe(id);
@@ -151,6 +158,7 @@ class Server implements RunningServer {
         ids,
         throttle,
         stats: this.#stats,
+        memory,
         commands,
         onGroupApplied: (txns) => storage.onApplied(txns),
         onFatal: (error) => this.#die(error),

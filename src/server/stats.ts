@@ -35,6 +35,8 @@ export class Counters {
   commitsReceived = 0;
   revalidationsAsked = 0;
   largeRequestsRejected = 0;
+  /** Writes refused because there is no memory for them. */
+  memoryRefusals = 0;
   digestMismatches = 0;
   /** Requests, and replies, whose connection was gone. */
   staleRequests = 0;
@@ -99,6 +101,9 @@ export class ServerStats {
   lastProposalBytes = -1;
   minProposalBytes = -1;
   maxProposalBytes = -1;
+  /** What the tree may take, 0 for no limit; and what was taken when last looked. */
+  memoryLimitBytes = 0;
+  memoryUsedBytes = 0;
 
   /** Requests (pings, connects and four-letter words too) came in. */
   received(count = 1): void {

@@ -48,6 +48,12 @@ export class Arena {
   #fillUnit = 0;
   #fillEnd = 0;
   #reservedBytes = 0;
+  #freeUnits = 0;
+
+  /** Bytes in lists of free blocks: they can be used again, and the system does not get them back. */
+  get freeBytes(): number {
+    return this.#freeUnits * (1 << UNIT_SHIFT);
+  }
 
   /** Bytes of all segments; pages never touched take no memory of the machine. */
   get reservedBytes(): number {
@@ -56,6 +62,11 @@ export class Arena {
 
   segmentOf(ref: number): Uint8Array {
     return this.#segments[ref >>> SEGMENT_SHIFT] as Uint8Array;
+  }
+
+  /** The same segment as words; a block begins at a whole one, and is whole words long. */
+  wordsOf(ref: number): Int32Array {
+    return this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
   }
 
   offsetOf(ref: number): number {
@@ -114,12 +125,14 @@ export class Arena {
     this.#fillUnit = 0;
     this.#fillEnd = 0;
     this.#reservedBytes = 0;
+    this.#freeUnits = 0;
   }
 
   #popFree(sizeClass: number): number {
     const ref = ((this.#free[sizeClass] as number) - 1) | 0;
     const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
     this.#free[sizeClass] = words[(ref & UNIT_MASK) << 2] as number;
+    this.#freeUnits -= unitsOfClass(sizeClass);
     return ref;
   }
 
@@ -127,6 +140,7 @@ export class Arena {
     const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
     words[(ref & UNIT_MASK) << 2] = this.#free[sizeClass] as number;
     this.#free[sizeClass] = ref + 1;
+    this.#freeUnits += unitsOfClass(sizeClass);
   }
 
   /** Fills from the smallest free block that is larger, else from a new segment; what was left becomes free blocks. */

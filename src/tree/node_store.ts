@@ -22,6 +22,7 @@ export class NodeStore {
   readonly #index: NameIndex;
   readonly #hashSeed: number;
   #freeHead = -1;
+  #freeIds = 0;
   #nextId = 0;
   #pageEnd = 0;
   #live = 0;
@@ -35,6 +36,11 @@ export class NodeStore {
 
   get live(): number {
     return this.#live;
+  }
+
+  /** Bytes that removed znodes left to be used again. */
+  get reusableBytes(): number {
+    return this.arena.freeBytes + this.#freeIds * L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
   }
 
   /** The page of an id; a znode's words begin at `baseOf(id)`. */
@@ -186,6 +192,7 @@ export class NodeStore {
     page[base + L.FLAGS] = L.FLAG_FREE;
     page[base + L.NEXT_SIBLING] = this.#freeHead;
     this.#freeHead = id;
+    this.#freeIds++;
     this.#live--;
   }
 
@@ -225,6 +232,7 @@ export class NodeStore {
     this.#index.clear();
     this.#pages.length = 0;
     this.#freeHead = -1;
+    this.#freeIds = 0;
     this.#nextId = 0;
     this.#pageEnd = 0;
     this.#live = 0;
@@ -234,6 +242,7 @@ export class NodeStore {
     const free = this.#freeHead;
     if (free >= 0) {
       this.#freeHead = this.word(free, L.NEXT_SIBLING);
+      this.#freeIds--;
       return free;
     }
     if (this.#nextId === this.#pageEnd) {

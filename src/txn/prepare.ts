@@ -41,6 +41,8 @@ export class Preparer {
   readonly #creates: CreatePreparer;
   /** A limit was passed, softly or not. */
   onQuota: ((path: string, verdict: QuotaVerdict) => void) | undefined;
+  /** Whether there is no memory for so many bytes more; undefined: there always is. */
+  refusesGrowth: ((bytes: number) => boolean) | undefined;
 
   constructor(db: Database, auth: AuthSchemes, options: PrepareOptions) {
     this.db = db;
@@ -209,6 +211,11 @@ export class Preparer {
       if (!this.withinQuota(path, 0, dataLength - node.dataLength)) return Code.quotaExceeded;
     }
     if (version !== -1 && version !== node.version) return Code.badVersion;
+    if (
+      dataLength > node.dataLength && this.refusesGrowth?.(dataLength - node.dataLength) === true
+    ) {
+      return Code.throttledOp;
+    }
     const at = w.pos;
     w.span(r.bytes, pathStart, pathEnd);
     if (length < 0) w.int32(-1);

@@ -71,6 +71,8 @@ export class CreatePreparer {
     if (parentKind === undefined) return Code.marshallingError;
     const dataLength = Math.max(create.dataLength, 0);
     if (!this.#preparer.withinQuota(path, 1, dataLength)) return Code.quotaExceeded;
+    const { refusesGrowth } = this.#preparer;
+    if (refusesGrowth?.(dataLength + pathEnd - pathStart) === true) return Code.throttledOp;
     this.#write(request, create, type, path, aclId, parent, w, txn, timeMs);
     return Code.ok;
   }

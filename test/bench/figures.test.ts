@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatFigure, formatTable, median } from "../../bench/figures.ts";
+import { formatFigure, median } from "../../bench/figures.ts";
 
 test("the median is the middle one, or the mean of the middle two", () => {
   assert.equal(median([5, 1, 3]), 3);
@@ -11,17 +11,4 @@ test("the median is the middle one, or the mean of the middle two", () => {
 test("figures have three significant digits and thousands apart", () => {
   const figures = [1_234_567.8, 999, 12.345, 0.123, NaN];
   assert.deepEqual(figures.map(formatFigure), ["1,234,568", "999", "12.3", "0.12", "-"]);
-});
-
-test("a table compares each server with the first", () => {
-  const rows = [
-    { name: "reads", unit: "per second", values: [100, 1500], target: ">= 15" },
-    { name: "start", unit: "ms", values: [200, NaN] },
-  ];
-  assert.deepEqual(formatTable(["apache", "bun"], rows).split("\n"), [
-    "| | apache | bun | target |",
-    "|---|---|---|---|",
-    "| reads, per second | 100 | 1,500 (15.0x) | >= 15 |",
-    "| start, ms | 200 | - |  |",
-  ]);
 });

@@ -47,6 +47,8 @@ const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
   }],
   ["globalOutstandingLimit=3", { globalOutstandingLimit: 3 }],
   ["nio.sessionlessCnxnTimeout=500", { sessionlessTimeoutMs: 500 }],
+  ["memoryLimit=512", { memoryLimitMib: 512 }],
+  ["memoryLimit=0", { memoryLimitMib: 0 }],
   ["largeRequestThreshold=10", { largeRequestThresholdBytes: 10 }],
   ["largeRequestMaxBytes=11", { largeRequestMaxBytes: 11 }],
   ["connection_throttle_tokens=4", { connectionThrottleTokens: 4 }],

@@ -116,6 +116,7 @@ test("what the table has beyond operations §1 is our own", () => {
       "http.tokens",
       "log.format",
       "log.level",
+      "memoryLimit",
       "quorum.auth.*",
       "ssl.*",
     ],

@@ -225,6 +225,7 @@ export const otherCases: readonly Case[] = [
         process.userName() !== "" && process.userHome() !== "" && process.osVersion() !== "",
       );
       const memory = process.memory();
+      assert.ok(memory.systemBytes >= memory.residentBytes);
       assert.ok(memory.heapUsedBytes > 0 && memory.residentBytes > 0 && memory.heapMaxBytes > 0);
       const files = process.fileDescriptors();
       if (process.platform === "linux") assert.ok(files !== undefined && files.open <= files.max);

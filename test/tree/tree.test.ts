@@ -167,6 +167,21 @@ test("children are written as a vector of names", () => {
   ]);
 });
 
+test("names of all lengths are written to the byte, and nothing beyond them counts", () => {
+  for (let length = 1; length <= 80; length++) {
+    const tree = newTree({ extendedTypes: false });
+    const wanted = ["x", "y", "z"].map((letter) => letter.repeat(length));
+    put(tree, "/p");
+    for (const name of wanted) put(tree, `/p/${name}`);
+    const w = new Writer(4);
+    tree.writeChildNames(tree.findPath("/p"), w);
+    w.int32(0x12345678);
+    const r = new Reader().reset(w.bytes, 0, w.pos);
+    assert.deepEqual(vector(ustring).read(r)?.sort(), wanted);
+    assert.deepEqual([r.int32(), r.remaining], [0x12345678, 0]);
+  }
+});
+
 test("descendants are counted without the node itself (client-protocol §11 case 139)", () => {
   const tree = newTree();
   put(tree, "/a");

@@ -15,6 +15,7 @@ import { Acceptor } from "../acceptor.ts";
 import { Auditor } from "../audit.ts";
 import { ReplicaControl, type ServerControl } from "../control.ts";
 import { answeredOut, lingerOut } from "../linger.ts";
+import { MemoryGuard } from "../memory_guard.ts";
 import type { ServerOptions } from "../options.ts";
 import { Persistence } from "../persistence.ts";
 import { Replica } from "../replica.ts";
@@ -70,6 +71,7 @@ class Peer implements RunningServer {
   readonly #own: Member;
   readonly #log: Log;
   readonly #stats = new ServerStats();
+  readonly #memory: MemoryGuard;
   readonly #ids: SessionIds;
   readonly #throttle;
   readonly #auth;
@@ -113,6 +115,7 @@ class Peer implements RunningServer {
     this.#log = log;
     if (options.auditEnabled) this.#audit = new Auditor(log, runtime.process.userName());
     this.#ids = new SessionIds(ensemble.sid & 0xff, clock.wallMs());
+    this.#memory = new MemoryGuard(runtime, options.memoryLimitMib, log, this.#stats);
     this.#throttle = connectThrottleOf(options, random, clock.monotonicMs());
     this.#auth = authSchemesOf(options, hash);
     this.#elections = new Elections({
@@ -301,6 +304,7 @@ class Peer implements RunningServer {
       ids: this.#ids,
       throttle: this.#throttle,
       stats: this.#stats,
+      memory: this.#memory,
       role,
       onGroupApplied: (txns) => storage.onApplied(txns),
       onFatal: (error) => this.#die(error),

@@ -8,6 +8,7 @@ import type { Log, LogFacts, LogLevel } from "../../../src/base/log.ts";
 import { type Zxid, zxidOf } from "../../../src/base/zxid.ts";
 import type { MonotonicMs, Runtime } from "../../../src/runtime.ts";
 import { Acceptor } from "../../../src/server/acceptor.ts";
+import { MemoryGuard } from "../../../src/server/memory_guard.ts";
 import { DEFAULT_OPTIONS, type ServerOptions } from "../../../src/server/options.ts";
 import { Persistence } from "../../../src/server/persistence.ts";
 import { Replica } from "../../../src/server/replica.ts";
@@ -119,6 +120,7 @@ export class Member {
       ids: this.ids,
       throttle: connectThrottleOf(this.#options, random, clock.monotonicMs()),
       stats: this.stats,
+      memory: new MemoryGuard(this.machine.runtime, 0, silent(this.lines), this.stats),
       role,
       commands: this.#commands,
       onGroupApplied: () => {},

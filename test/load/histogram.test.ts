@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Histogram } from "../../bench/load/histogram.ts";
+import { Histogram } from "../../src/load/histogram.ts";
 
 test("quantiles are within 1.6 % of those of the sorted values", () => {
   const values = fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), {

@@ -3,9 +3,16 @@
  * error and length checked; as many requests as a chunk answered leave in one write, straight from the ring's memory.
  * Nothing is allocated per request.
  */
-import type { Clock, Connection } from "../../src/runtime.ts";
+import type { Clock, Connection } from "../runtime.ts";
 import type { Histogram } from "./histogram.ts";
-import { ANY_LENGTH, connectFrame, patchCreate, type Ring } from "./requests.ts";
+import {
+  ANY_LENGTH,
+  CLOSE_XID,
+  closeFrame,
+  connectFrame,
+  patchCreate,
+  type Ring,
+} from "./requests.ts";
 import { FrameWalker, type HeadSink, int32At } from "./walker.ts";
 
 /** Length prefix and ReplyHeader; a connect response is longer. */
@@ -20,16 +27,20 @@ export interface LoadPlan {
   readonly firstFrame: number;
   /** An error that is as good as none, such as NODEEXISTS when filling; 0: there is none. */
   readonly toleratedError: number;
-  /** Creates get paths of their own: digits of the run and the connection. Undefined: the ring stays as it is. */
+  /** Creates get paths of their own: digits of the run and the connection. Their ring is this connection's alone. */
   readonly fresh?: { readonly run: number; readonly connection: number } | undefined;
   readonly latencies: Histogram;
-  /** Called once: all of the budget was answered, or something went wrong. */
+  /** Called once: all of the budget was answered and the session closed, or something went wrong. */
   readonly onEnd: (error: Error | undefined) => void;
 }
 
 export class LoadConnection implements HeadSink {
   /** Replies since the last reset. */
   replies = 0;
+  /** Replies with the tolerated error. */
+  tolerated = 0;
+  /** Creates sent so far. */
+  created = 0;
   readonly #net: Connection;
   readonly #clock: Clock;
   readonly #plan: LoadPlan;
@@ -39,8 +50,8 @@ export class LoadConnection implements HeadSink {
   #replyAt: number;
   #unsent: number;
   #unanswered: number;
-  #created = 0;
   #isOpen = false;
+  #isClosing = false;
   #isEnded = false;
   #answeredInChunk = 0;
   // Batches under way, oldest first: each was one write.
@@ -71,6 +82,14 @@ export class LoadConnection implements HeadSink {
     net.write(connectFrame());
   }
 
+  /** Sends nothing more; the session is closed once all is answered, and then `onEnd` is called. */
+  finish(): void {
+    if (this.#isEnded || this.#isClosing) return;
+    this.#unanswered -= this.#unsent;
+    this.#unsent = 0;
+    if (this.#unanswered === 0) this.#closeSession();
+  }
+
   /** Ends without a word to the server: the session expires there. */
   close(): void {
     this.#isEnded = true;
@@ -90,19 +109,25 @@ export class LoadConnection implements HeadSink {
       return this.#end(error instanceof Error ? error : new Error(String(error)));
     }
     const answered = this.#answeredInChunk;
-    if (answered === 0) return;
+    if (answered === 0 || this.#isEnded) return;
     const now = this.#clock.monotonicMs();
     this.replies += answered;
     this.#unanswered -= answered;
     this.#record(answered, now);
-    if (this.#unanswered === 0) return this.#end(undefined);
+    if (this.#unanswered === 0) return this.#closeSession();
     this.#send(answered, now);
+  }
+
+  #closeSession(): void {
+    this.#isClosing = true;
+    this.#net.write(closeFrame());
   }
 
   onHead(bytes: Uint8Array, at: number, length: number): void {
     if (!this.#isOpen) return this.#onConnected(bytes, at);
     const place = this.#replyAt, { ring, toleratedError } = this.#plan;
     const xid = int32At(bytes, at + 4), err = int32At(bytes, at + 16);
+    if (this.#isClosing && xid === CLOSE_XID) return this.#end(undefined);
     const wanted = ring.replyLengths[place] as number;
     if (
       xid !== place + 1 ||
@@ -114,6 +139,7 @@ export class LoadConnection implements HeadSink {
         }; error ${err}; length ${length}, wanted ${wanted}`,
       );
     }
+    if (err !== 0) this.tolerated++;
     this.#replyAt = place + 1 === ring.frames ? 0 : place + 1;
     this.#answeredInChunk++;
   }
@@ -161,13 +187,8 @@ export class LoadConnection implements HeadSink {
     const { ring, fresh } = this.#plan;
     if (fresh !== undefined) {
       for (let i = from; i < to; i++) {
-        patchCreate(
-          ring.bytes,
-          ring.starts[i] as number,
-          fresh.run,
-          fresh.connection,
-          this.#created++,
-        );
+        if (ring.isCreate[i] === 0) continue;
+        patchCreate(ring, i, fresh.run, fresh.connection, this.created++);
       }
     }
     // With `done` the bytes are lent, not copied: they stay as they are at least until their replies are here.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FrameWalker, int32At } from "../../bench/load/walker.ts";
+import { FrameWalker, int32At } from "../../src/load/walker.ts";
 
 const HEAD_BYTES = 12;
 

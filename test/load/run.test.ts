@@ -1,0 +1,107 @@
+// The generator against the whole server in this process.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConnectString } from "../../src/client/index.ts";
+import { DEFAULT_LOAD, type LoadOptions, type Mix } from "../../src/load/options.ts";
+import { formatReport } from "../../src/load/report.ts";
+import { type Phase, runLoad } from "../../src/load/run.ts";
+import { startServer } from "../../src/testing/index.ts";
+import { hostRuntime } from "../support/runtime.ts";
+
+const host = await hostRuntime();
+
+function load(connectString: string, some: Partial<LoadOptions>): LoadOptions {
+  return {
+    ...DEFAULT_LOAD,
+    servers: parseConnectString(connectString).hosts,
+    connections: 3,
+    window: 7,
+    dataBytes: 100,
+    znodes: 50,
+    seconds: 0.15,
+    warmupSeconds: 0.05,
+    ...some,
+  };
+}
+
+test("every operation is answered as asked, by all connections, and counted", async () => {
+  await using zk = await startServer();
+  const mixes: Mix[] = [
+    { getData: 1 },
+    { setData: 1 },
+    { exists: 1 },
+    { getChildren: 1 },
+    { create: 1 },
+    { getData: 5, setData: 3, create: 1, exists: 1, getChildren: 1 },
+  ];
+  for (const mix of mixes) {
+    const phases: Phase[] = [];
+    const options = load(zk.connectString, { mix });
+    const result = await runLoad(host, options, { onPhase: (phase) => phases.push(phase) });
+    const { min, max } = result.perConnection;
+    assert.ok(min > 0 && max * 3 >= result.replies, JSON.stringify(result));
+    assert.ok(Math.abs(result.opsPerSecond * result.seconds - result.replies) < 0.01);
+    assert.ok(result.p50Us <= result.p90Us && result.p999Us <= result.maxUs);
+    assert.deepEqual(phases, ["fill", "connect", "warmup", "measure", "close"]);
+    assert.match(formatReport(options, result), /3 connections x 7 outstanding, 100 bytes/);
+  }
+  // Sessions are closed, not left to expire.
+  assert.equal(zk.view.sessionCount, 0);
+});
+
+test("the load leaves nothing behind unless told to, and nothing of others is taken away", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  const mix = { getData: 1, create: 1 };
+  await runLoad(host, load(zk.connectString, { mix, keep: false }));
+  assert.equal(await client.exists("/bench"), undefined);
+  await client.create("/bench", "");
+  await client.create("/bench/mine", "");
+  await runLoad(host, load(zk.connectString, { mix, keep: false }));
+  assert.deepEqual((await client.getChildren("/bench")).children, ["mine"]);
+  await runLoad(host, load(zk.connectString, { keep: true }));
+  assert.equal((await client.getChildren("/bench")).children.length, 51);
+});
+
+test("znodes that are there already get data of the size asked for", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  await runLoad(host, load(zk.connectString, { dataBytes: 10 }));
+  await runLoad(host, load(zk.connectString, { dataBytes: 300, znodes: 60 }));
+  assert.equal((await client.getData("/bench/z0000007")).data?.length, 300);
+});
+
+test("connections are spread over the servers in turn", async () => {
+  await using one = await startServer();
+  await using two = await startServer();
+  // Each has its own tree: the second is filled before by a load of its own.
+  await runLoad(host, load(two.connectString, {}));
+  const both = `${one.connectString},${two.connectString}`;
+  let seen: number[] = [];
+  await runLoad(host, load(both, { connections: 4 }), {
+    onPhase: (phase) => {
+      if (phase === "measure") seen = [one.view.connectionCount, two.view.connectionCount];
+    },
+  });
+  assert.deepEqual(seen, [2, 2]);
+});
+
+test("what the server refuses ends the load with its words", async () => {
+  await using zk = await startServer();
+  const failing = (some: Partial<LoadOptions>) => runLoad(host, load(zk.connectString, some));
+  await assert.rejects(failing({ base: "/no/such/parent" }), /error -101/);
+  await assert.rejects(
+    runLoad(host, load("127.0.0.1:1", {})),
+    (error) => error instanceof Error && "code" in error && error.code === "REFUSED",
+  );
+});
+
+test("a server that goes away ends the load", async () => {
+  const zk = await startServer();
+  const running = runLoad(host, load(zk.connectString, { seconds: 60 }), {
+    onPhase: (phase) => {
+      if (phase === "measure") void zk.stop();
+    },
+  });
+  await assert.rejects(running, /closed a connection/);
+});
