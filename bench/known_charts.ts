@@ -138,11 +138,26 @@ export async function readRatio(args: readonly string[]): Promise<void> {
 
 type Step = readonly [words: string, act: () => Promise<void> | void];
 
+const LEADER_TIMEOUT_MS = 60_000;
+const LOOK_AGAIN_MS = 100;
+
+/** Once there is one: a step may come while an election is under way. @throws {Error} when there is none for a minute */
+async function leaderOf(ensemble: RealEnsemble): Promise<number> {
+  for (const untilMs = performance.now() + LEADER_TIMEOUT_MS;;) {
+    try {
+      return await ensemble.leader();
+    } catch (error) {
+      if (performance.now() > untilMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+  }
+}
+
 /** What happens to the servers, one step after the other. */
 function scriptOf(ensemble: RealEnsemble): Step[] {
   let down: number[] = [];
   const kill = async (pick: (leader: number, others: number[]) => number[]): Promise<void> => {
-    const leader = await ensemble.leader();
+    const leader = await leaderOf(ensemble);
     const others = ensemble.servers.filter(({ sid, process: child }) =>
       sid !== leader && child?.running() === true
     ).map(({ sid }) => sid);

@@ -8,6 +8,8 @@ import { hasCreates, type Ring, ringOf } from "./requests.ts";
 
 /** Connections opened at a time. */
 const CONNECT_BATCH = 100;
+/** A server that does not answer by then is left alone; its sessions expire. */
+const FINISH_SECONDS_MAX = 20;
 
 export interface LoadResult {
   readonly opsPerSecond: number;
@@ -120,14 +122,19 @@ class Crew {
   }
 
   /** @throws {Error} when a connection fails before */
-  async lasts(seconds: number): Promise<void> {
+  lasts(seconds: number): Promise<void> {
+    return this.#race(undefined, seconds);
+  }
+
+  /** Until `sooner`, or for so long. */
+  async #race(sooner: Promise<void> | undefined, seconds: number): Promise<void> {
     const { clock } = this.#runtime;
     let cancel: Cancel = () => {};
     const over = new Promise<void>((resolve) => {
       cancel = clock.wakeAt((clock.monotonicMs() + seconds * 1000) as MonotonicMs, resolve);
     });
     try {
-      await Promise.race([over, this.#failure]);
+      await Promise.race([over, this.#failure, ...(sooner === undefined ? [] : [sooner])]);
     } finally {
       cancel();
     }
@@ -138,13 +145,13 @@ class Crew {
     this.#latencies.reset();
   }
 
-  /** All that was sent is answered and the sessions are closed. */
+  /** All that was sent is answered and the sessions are closed, or the server takes too long over it. */
   finish(): Promise<void> {
     const ended = new Promise<void>((resolve) => {
       this.#onAllEnded = resolve;
     });
     for (const connection of this.#connections) connection.finish();
-    return Promise.race([ended, this.#failure]);
+    return this.#race(ended, FINISH_SECONDS_MAX);
   }
 
   close(): void {
