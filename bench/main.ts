@@ -10,6 +10,9 @@ switch (what) {
   case "failover":
     await (await import("./failover.ts")).failover(rest);
     break;
+  case "http":
+    await (await import("./http.ts")).http(rest);
+    break;
   case "load":
   case "in-process":
   case "codec":
@@ -23,7 +26,7 @@ switch (what) {
     break;
   default:
     console.error(
-      `Cannot run the bench "${what}": wanted first-figures, failover, load, in-process, codec or tree`,
+      `Cannot run the bench "${what}": wanted first-figures, failover, http, load, in-process, codec or tree`,
     );
     process.exitCode = 2;
 }
