@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failures: async (args) => await (await import("./known_charts.ts")).failures(args),
   micro: async (args) => (await import("./micro/main.ts")).micro(args),
   failover: async (args) => await (await import("./failover.ts")).failover(args),
+  http: async (args) => await (await import("./http.ts")).http(args),
   load: program(() => import("./load/main.ts")),
   "in-process": program(() => import("./load/in_process.ts")),
   codec: program(() => import("./codec.ts")),

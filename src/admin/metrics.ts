@@ -149,7 +149,7 @@ export const COUNTERS: readonly Row<FieldOf<Counters, number>>[] = [
     skip_learner_request_to_next_processor_count requests_not_forwarded_to_commit_processor`),
 ];
 
-export const BASIC: readonly Row<keyof Summaries & FieldOf<Summaries, Summary>>[] = [
+export const BASIC: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
   ["restore_time", "restoreMs"],

@@ -1,7 +1,7 @@
 /**
  * /metrics: the same values as `mntr`, in Prometheus's text format under the names of Apache's provider (operations §4.1),
- * so that dashboards and alerts made for it go on. Basic summaries have a count and a sum and no quantile: their values
- * are not kept. What Java calls its heap is the runtime's.
+ * so that dashboards and alerts made for it go on. Basic summaries have the median alone. What Java calls its heap is the
+ * runtime's.
  */
 import type { Runtime } from "../runtime.ts";
 import type { LatencySummary, Summary } from "../server/summary.ts";
@@ -10,7 +10,9 @@ import { ADVANCED, BASIC, COUNTERS, gauges } from "./metrics.ts";
 
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const QUANTILES = [["0.5", 500], ["0.9", 900], ["0.99", 990]] as const;
+type Quantiles = readonly (readonly [quantile: string, permille: number])[];
+const MEDIAN: Quantiles = [["0.5", 500]];
+const QUANTILES: Quantiles = [...MEDIAN, ["0.9", 900], ["0.99", 990]];
 
 type Host = Pick<Runtime, "name" | "version" | "clock" | "process">;
 
@@ -23,14 +25,12 @@ export function prometheusText(view: ServerView, host: Host, version: string): s
     lines.push(...family(name, "counter", ["", value]));
   }
   for (const [name, field] of BASIC) {
-    const summary: Summary | undefined = field === undefined
-      ? undefined
-      : view.stats.summaries[field];
-    lines.push(...summaryFamily(name, summary, []));
+    const summary = field === undefined ? undefined : view.stats.summaries[field];
+    lines.push(...summaryFamily(name, summary, quantilesOf(summary, MEDIAN)));
   }
   for (const [name, field] of ADVANCED) {
     const summary = field === undefined ? undefined : view.stats.summaries[field];
-    lines.push(...summaryFamily(name, summary, quantilesOf(summary)));
+    lines.push(...summaryFamily(name, summary, quantilesOf(summary, QUANTILES)));
   }
   lines.push(...ofMemory(view));
   if (view.options.exportProcessInfo) lines.push(...ofProcess(view, host, version));
@@ -61,8 +61,8 @@ function summaryFamily(
   ];
 }
 
-function quantilesOf(summary: LatencySummary | undefined): Sample[] {
-  return QUANTILES.map(([quantile, permille]) => [
+function quantilesOf(summary: LatencySummary | undefined, quantiles: Quantiles): Sample[] {
+  return quantiles.map(([quantile, permille]) => [
     `{quantile="${quantile}"}`,
     // A summary without values has no quantile.
     summary === undefined || summary.count === 0 ? "NaN" : summary.percentile(permille),

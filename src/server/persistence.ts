@@ -3,6 +3,7 @@ import type { Codec } from "../../wasm/codec.ts";
 import { messageOf } from "../base/errors.ts";
 import { Prng } from "../base/random.ts";
 import type { Zxid } from "../base/zxid.ts";
+import type { SessionIds } from "../session/ids.ts";
 import type { StorageContext } from "../storage/host.ts";
 import type { Journal, Pending } from "../storage/journal.ts";
 import { SnapshotPolicy } from "../storage/policy.ts";
@@ -30,7 +31,7 @@ export class Persistence {
     codec: Codec,
     options: ServerOptions,
     stats: ServerStats,
-    onSession: (id: bigint) => void,
+    ids: SessionIds,
     standalone = true,
   ): Promise<Persistence> {
     const { random } = context.host;
@@ -38,7 +39,8 @@ export class Persistence {
       ...options,
       acl: { skipAcl: options.skipAcl },
       hashSeed: random.uint32(),
-      onSession,
+      onSession: (id) => ids.observe(id),
+      onTime: (ms) => ids.observeTime(ms),
     }, standalone);
     // Replay over a fuzzy snapshot may have counted twice.
     recovered.database.quotas.rebuild();

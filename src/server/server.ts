@@ -108,7 +108,7 @@ class Server implements RunningServer {
       hooks.codec ?? createCodec(),
       this.#options,
       this.#stats,
-      (id) => ids.observe(id),
+      ids,
     );
     this.#storage = storage;
     try {

@@ -60,21 +60,21 @@ export class Counters {
 
 /** Distributions since the start or the last `srst`. Times are in ms, sizes in bytes or pieces. */
 export class Summaries {
-  readonly fsyncMs = new Summary();
-  readonly snapshotMs = new Summary();
-  readonly restoreMs = new Summary();
+  readonly fsyncMs = new LatencySummary();
+  readonly snapshotMs = new LatencySummary();
+  readonly restoreMs = new LatencySummary();
   /** Loading and replaying at the start: as a whole, snapshot, log, and txns replayed. */
-  readonly databaseLoadMs = new Summary();
-  readonly snapshotLoadMs = new Summary();
-  readonly logReplayMs = new Summary();
-  readonly txnsReplayed = new Summary();
+  readonly databaseLoadMs = new LatencySummary();
+  readonly snapshotLoadMs = new LatencySummary();
+  readonly logReplayMs = new LatencySummary();
+  readonly txnsReplayed = new LatencySummary();
   /** Txns per group: one write and one fsync. */
-  readonly groupTxns = new Summary();
+  readonly groupTxns = new LatencySummary();
   /** Watches fired by one change. */
-  readonly createdWatches = new Summary();
-  readonly deletedWatches = new Summary();
-  readonly changedWatches = new Summary();
-  readonly childrenWatches = new Summary();
+  readonly createdWatches = new LatencySummary();
+  readonly deletedWatches = new LatencySummary();
+  readonly changedWatches = new LatencySummary();
+  readonly childrenWatches = new LatencySummary();
   /** Requests that only read, and those that became a txn; from arrival to reply. */
   readonly readMs = new LatencySummary();
   readonly updateMs = new LatencySummary();

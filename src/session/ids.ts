@@ -1,7 +1,7 @@
 /**
  * New session ids (client-protocol §2.3): server id in the top byte, then 40 bits of a clock at start, then a count.
  * Seeded from the wall clock and raised above every id known with the same top byte, so that a restart never issues
- * a living one again, not even when the clock went back (DESIGN decision 1). Nor one of a session that has ended: a client
+ * a living one again, not even when the clock went back (DESIGN decision 1): the log's txns tell the time too. Nor one of a session that has ended: a client
  * that does not know yet would find somebody else's session in place of its own.
  */
 import { invariant } from "../base/invariant.ts";
@@ -27,7 +27,7 @@ export class SessionIds {
     invariant(Number.isInteger(serverId), "Server id is an integer", { serverId });
     this.#top = BigInt(serverId & 0xff) << BigInt(LOW_BITS);
     this.#isLive = isLive;
-    this.#nextLow = BigInt.asUintN(40, BigInt(Math.max(0, Math.floor(wallMs)))) << 16n;
+    this.#nextLow = lowOf(wallMs);
   }
 
   /** An id that exists, from the log, a snapshot or a leader; new ones will be above it. */
@@ -36,6 +36,12 @@ export class SessionIds {
     if (unsigned >> BigInt(LOW_BITS) !== this.#top >> BigInt(LOW_BITS)) return;
     const low = unsigned & LOW_MAX;
     if (low >= this.#nextLow) this.#nextLow = following(low | COUNT_MASK);
+  }
+
+  /** A time at which an id of this server may have been in use, whatever its own clock says now. */
+  observeTime(wallMs: number): void {
+    const low = lowOf(wallMs + 1);
+    if (low > this.#nextLow) this.#nextLow = low;
   }
 
   /** @returns a signed i64: negative for server ids above 127 */
@@ -48,6 +54,10 @@ export class SessionIds {
       if (!this.#isLive(id)) return id;
     }
   }
+}
+
+function lowOf(wallMs: number): bigint {
+  return BigInt.asUintN(40, BigInt(Math.max(0, Math.floor(wallMs)))) << 16n;
 }
 
 /** Stays under the top byte: the ids of another server begin behind it. */

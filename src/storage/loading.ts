@@ -41,6 +41,8 @@ export interface StorageOptions extends DirectoryOptions {
   readonly hashSeed?: number;
   /** Every session that the snapshot or a record names, also those closed since. */
   readonly onSession?: (id: bigint) => void;
+  /** The latest time in the logs that are read, milliseconds since 1970. */
+  readonly onTime?: (ms: number) => void;
 }
 
 export interface RecoveryReport {
@@ -254,6 +256,7 @@ export class Loading {
         return replayLogs(this.#context, this.#codec, dirs.logs, logs, db, loaded?.digest, {
           allowsFirstGap: decision === "replayFromEmpty",
           onSession: this.#options.onSession,
+          onTime: this.#options.onTime,
         });
       case "create":
         if (logs.length === 0) return undefined;

@@ -16,6 +16,8 @@ export const LOG_MAGIC = 0x5a4b4c47;
 export const LOG_HEADER_BYTES = 16;
 /** Offset of the zxid in a payload (storage-format §4.2). */
 const ZXID_AT = 12;
+const TIME_AT = 20;
+const TWO_32 = 0x1_0000_0000;
 /** Growth begins when fewer than this are left (storage-format §4.3). */
 const PADDING_SLACK_BYTES = 4096;
 
@@ -72,6 +74,12 @@ export function firstChain(sums: Checksums, header: Uint8Array): number {
 export function payloadZxid(bytes: Uint8Array, start: number): Zxid {
   const at = start + ZXID_AT;
   return zxidFromHalves(word(bytes, at), word(bytes, at + 4));
+}
+
+/** When its leader made the txn, milliseconds since 1970. */
+export function payloadTimeMs(bytes: Uint8Array, start: number): number {
+  const at = start + TIME_AT;
+  return (word(bytes, at) >>> 0) * TWO_32 + (word(bytes, at + 4) >>> 0);
 }
 
 /** Why a payload cannot be a txn at all, or undefined. */

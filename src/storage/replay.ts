@@ -10,7 +10,7 @@ import { DIGEST_VERSION } from "../protocol/records.ts";
 import { Applier } from "../txn/apply.ts";
 import type { Database } from "../txn/database.ts";
 import type { StorageContext } from "./host.ts";
-import { payloadFault, payloadZxid } from "./log_format.ts";
+import { payloadFault, payloadTimeMs, payloadZxid } from "./log_format.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import { logsFrom, type StoredName } from "./names.ts";
 import { Settling } from "./settling.ts";
@@ -30,6 +30,8 @@ export interface ReplayOptions {
   readonly allowsFirstGap: boolean;
   /** A record opened or closed a session. */
   readonly onSession?: ((id: bigint) => void) | undefined;
+  /** The latest time in a record, also of those that the snapshot has; milliseconds since 1970 by a leader's clock. */
+  readonly onTime?: ((ms: number) => void) | undefined;
   /** Records beyond are left out. */
   readonly through?: Zxid;
 }
@@ -90,6 +92,7 @@ class Replay {
   /** Where a fuzzy snapshot's digest is to be compared; until then those of txns are not. */
   #target: SnapshotDigest | undefined;
   #targetMismatches = 0;
+  #latestMs = 0;
   /** A digest of zxid 0 in a later snapshot: it came from another server. */
   readonly #settling: Settling;
 
@@ -126,6 +129,7 @@ class Replay {
   }
 
   finish(): void {
+    this.#options.onTime?.(this.#latestMs);
     if (this.#target === undefined) return;
     this.#context.log.warn(
       "The log ends before the zxid at which the snapshot's digest was taken",
@@ -141,6 +145,8 @@ class Replay {
     if (fault !== undefined) throw this.#refusal(offset, fault);
     this.read++;
     const zxid = payloadZxid(bytes, start);
+    const ms = payloadTimeMs(bytes, start);
+    if (ms > this.#latestMs) this.#latestMs = ms;
     if (zxid <= this.#from || zxid > this.#through) return;
     if (zxid > this.#seen) this.#checkGap(zxid, offset);
     try {

@@ -94,14 +94,18 @@ export function judgeTail3(
   nextZxid: Zxid,
 ): Verdict {
   const scan = codec.scanGroup3(bytes, 0, bytes.length, bytes.length, chain, 0);
-  if (scan.stop === "group") return "an entry is not the one that its group announced";
+  const isHeadLost = isSectorLost(bytes, offset);
+  // A head of some bytes before a sector's end: its checksum may be there, and what it announces not.
+  if (scan.stop === "group" && !isHeadLost) {
+    return "an entry is not the one that its group announced";
+  }
   if (bytes.length > GROUP_BYTES_MAX && !isOneEntry(bytes)) {
     return `${bytes.length} bytes follow, more than a group holds`;
   }
   const good = scan.entries > 0 ? candidateAt(bytes, 0) : undefined;
   const firstZxid = good?.zxid ?? nextZxid;
-  const announced = bytes.length < 4 ? 0 : entryLeft(bytes, 0);
-  if (announced === 0 && !isSectorLost(bytes, offset)) return "the head of the group is spoilt";
+  const announced = bytes.length < 4 || isHeadLost ? 0 : entryLeft(bytes, 0);
+  if (announced === 0 && !isHeadLost) return "the head of the group is spoilt";
   const group = { announced, firstZxid };
   const verdict = findLaterPair(codec, bytes, scan.end, group);
   if (verdict !== undefined) return verdict;

@@ -41,6 +41,9 @@ test("every name of Apache's provider is there, with its type", async () => {
     const found = families.get(name);
     assert.equal(found?.type, "summary", name);
     assert.ok(found.samples.has("_count") && found.samples.has("_sum"), name);
+    // Panels of dashboards show the median: it is there also while there is none.
+    assert.ok(found.samples.has('{quantile="0.5"}'), name);
+    assert.equal(found.samples.has('{quantile="0.99"}'), ADVANCED.includes(name), name);
   }
   assert.equal(families.get("znode_count")?.type, "gauge");
   assert.equal(families.get("bytes_received_count")?.type, "counter");
@@ -50,6 +53,7 @@ test("values are those of the server, quantiles those of its buckets", async () 
   const view = busyView();
   view.stats.counters.bytesReceived = 12_345;
   for (let ms = 1; ms <= 100; ms++) view.stats.summaries.readMs.add(ms);
+  for (const ms of [1, 1, 9]) view.stats.summaries.fsyncMs.add(ms);
   const families = parse(await text(view));
   assert.equal(families.get("znode_count")?.samples.get(""), "9");
   assert.equal(families.get("bytes_received_count")?.samples.get(""), "12345");
@@ -60,6 +64,12 @@ test("values are those of the server, quantiles those of its buckets", async () 
     ["_count", "100"],
     ["_sum", "5050"],
   ]);
+  assert.deepEqual([...families.get("fsynctime")?.samples ?? []], [
+    ['{quantile="0.5"}', "1"],
+    ["_count", "3"],
+    ["_sum", "11"],
+  ]);
+  assert.equal(families.get("snapshottime")?.samples.get('{quantile="0.5"}'), "NaN");
   assert.equal(families.get("updatelatency")?.samples.get('{quantile="0.5"}'), "NaN");
 });
 

@@ -123,7 +123,7 @@ export const BAD_DAYS: readonly (readonly [name: string, run: (scene: Scene) => 
           await untilWriting(scene);
           assert.match(
             ensemble.server(follower).process?.log() ?? "",
-            /NO_SPACE|ENOSPC|disk is full/i,
+            /NO_SPACE|ENOSPC|disk is full|No space left/i,
           );
         } finally {
           await ensemble.kill(follower);

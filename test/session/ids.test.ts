@@ -40,6 +40,16 @@ test("ids go above a known one of the same server, though the clock went back", 
   assert.equal(next & 0xffffn, 0n);
 });
 
+test("ids go above the time of the last txn, though the own clock went back and no id is left to see", () => {
+  const before = new SessionIds(3, WALL).next();
+  const after = new SessionIds(3, WALL - 3_600_000);
+  after.observeTime(WALL + 5000);
+  assert.ok(after.next() > before);
+  const calm = new SessionIds(3, WALL);
+  calm.observeTime(WALL - 5000);
+  assert.equal(calm.next(), before);
+});
+
 test("known ids of other servers and older ones change nothing", () => {
   const first = new SessionIds(1, WALL).next();
   for (const known of [first + (1n << 56n) + 9n, -1n, first - 9n, 0n]) {

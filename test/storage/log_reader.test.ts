@@ -200,6 +200,27 @@ test("format 3: a last group that is broken anywhere is cut as a whole, or refus
   assert.ok(cut > (bytes.length - lastGroup) * 0.8, `${cut} cut`);
 });
 
+test("format 3: a last group whose head began in the last bytes of a lost sector is cut", async () => {
+  const reads = new Reads();
+  const seen = new Set<number>();
+  for (let seed = 1; seen.size < 8; seed++) {
+    const groups = groupsOf([2, 3, 4], seed), lastGroup = boundaries(groups)[2] ?? 0;
+    const left = 512 - lastGroup % 512;
+    if (left > 8 || seen.has(left)) continue;
+    const bytes = sealed(3, groups);
+    const damaged = changed(bytes, (copy) => copy.fill(0, lastGroup, lastGroup + left));
+    const read = await reads.read(padded(damaged, 900));
+    seen.add(left);
+    // What the sector had of the head may have been zeros.
+    if (damaged.every((byte, at) => byte === bytes[at])) continue;
+    assert.deepEqual(
+      [read.zxids.length, read.isTorn, read.endsAt],
+      [5, true, lastGroup],
+      `${left} bytes`,
+    );
+  }
+});
+
 test("format 3: a last group of which any sectors are missing is cut", async () => {
   const reads = new Reads();
   const groups = groupsOf([2, 3, 30]);

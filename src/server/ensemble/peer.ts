@@ -175,9 +175,8 @@ class Peer implements RunningServer {
   async start(hooks: ServerHooks): Promise<void> {
     const context = { host: this.#runtime, log: this.#log };
     const options = this.#options;
-    const observe = (id: bigint): void => this.#ids.observe(id);
     const codec = hooks.codec ?? createCodec();
-    const storage = await Persistence.open(context, codec, options, this.#stats, observe, false);
+    const storage = await Persistence.open(context, codec, options, this.#stats, this.#ids, false);
     this.#storage = storage;
     this.#control = new ReplicaControl(
       () => this.#serving,

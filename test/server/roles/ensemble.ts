@@ -171,7 +171,13 @@ export class Member {
 
 function openStorage(machine: Machine, options: ServerOptions): Promise<Persistence> {
   const context = { host: machine.runtime, log: silent([]) };
-  return Persistence.open(context, createCodec(), options, new ServerStats(), () => {});
+  return Persistence.open(
+    context,
+    createCodec(),
+    options,
+    new ServerStats(),
+    new SessionIds(1, machine.runtime.clock.wallMs()),
+  );
 }
 
 /** The leader's side of an ensemble. */
