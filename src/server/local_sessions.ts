@@ -19,10 +19,15 @@ import { SessionService } from "./session_service.ts";
 const NO_BODY = new Uint8Array(0);
 const HERE = "a connection that has ended";
 const LINK_GONE = "a link that has ended";
+/** Sessions whose end is certain, so that who comes for one is told at once; about older ones is asked anew. */
+const KNOWN_GONE_MAX = 10_000;
 
 export class LocalSessions extends SessionService {
   /** Links that asked for a session whose close is on its way. */
   readonly #asked = new Map<bigint, RemoteOrigin[]>();
+  /** Unknown sessions whose close is on its way. */
+  readonly #probed = new Set<bigint>();
+  readonly #knownGone = new Set<bigint>();
 
   get count(): number {
     return this.replica.sessions.size;
@@ -50,10 +55,11 @@ export class LocalSessions extends SessionService {
     const session = replica.sessions.get(id);
     // Before the password is looked at, as in Apache.
     this.evict(session, connection);
-    if (this.#isUndecided(session)) {
+    const isOwn = isPasswordOf(id, request.password);
+    if (isOwn && this.#isUndecided(id, session)) {
       return connection.close("Session is about to end: not certain yet");
     }
-    const alive = session !== undefined && isPasswordOf(id, request.password) &&
+    const alive = session !== undefined && isOwn &&
       replica.sessions.changeTimeout(session, timeoutMs, replica.nowMs());
     if (!alive) return this.refuse(connection, request.hasReadOnly);
     replica.stats.counters.revalidations++;
@@ -100,7 +106,7 @@ export class LocalSessions extends SessionService {
 
   revalidate(origin: RemoteOrigin, id: bigint, timeoutMs: number): boolean | undefined {
     const replica = this.replica, session = replica.sessions.get(id);
-    if (this.#isUndecided(session)) {
+    if (this.#isUndecided(id, session)) {
       const asked = this.#asked.get(id);
       if (asked === undefined) this.#asked.set(id, [origin]);
       else asked.push(origin);
@@ -118,19 +124,40 @@ export class LocalSessions extends SessionService {
   }
 
   /**
-   * A leader that was deposed without knowing it closes sessions too, and those closes are never committed: nobody is told
-   * that a session is gone before it is. Apache's tells at once.
+   * A leader that was deposed without knowing it closes sessions too, and those closes are never committed; and it does not
+   * know those that the next one has opened. Nobody is told that a session is gone before its close is committed, also of one
+   * that is not known here: it is closed once more. Apache's leader tells at once.
    */
-  #isUndecided(session: Session | undefined): boolean {
-    return session?.closing === true && this.replica.mode === "leader";
+  #isUndecided(id: bigint, session: Session | undefined): boolean {
+    const { mode, writes } = this.replica;
+    if (mode !== "leader") return false;
+    if (session !== undefined) return session.closing;
+    if (this.#knownGone.has(id)) return false;
+    if (!this.#probed.has(id)) {
+      this.#probed.add(id);
+      writes.submitOwn(Op.closeSession, id, NO_BODY);
+      writes.flush();
+    }
+    return true;
   }
 
   override closed(id: bigint, asking: ClientConnection | undefined): void {
     super.closed(id, asking);
+    this.#probed.delete(id);
+    if (this.replica.mode === "leader") this.#remember(id);
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     this.#asked.delete(id);
     for (const origin of asked) origin.sessionClosed?.(id);
+  }
+
+  #remember(id: bigint): void {
+    this.#knownGone.add(id);
+    if (this.#knownGone.size <= KNOWN_GONE_MAX) return;
+    for (const oldest of this.#knownGone) {
+      this.#knownGone.delete(oldest);
+      return;
+    }
   }
 
   /** A learner heard from it. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Op } from "../../../src/protocol/ops.ts";
 import { CreateResponse, SetDataResponse } from "../../../src/protocol/records.ts";
+import { passwordOf } from "../../../src/session/password.ts";
 import { concat, connectFrame, decode, requestFrame } from "../../support/client.ts";
 import {
   codeOf,
@@ -259,5 +260,29 @@ test("nobody is told that a session is gone before its close is committed: it ma
     leader.commitsAtOnce = true;
     leader.advance();
     assert.equal((await answer as { timeoutMs: number }).timeoutMs, 0);
+  });
+});
+
+test("nobody is told that an unknown session is gone before its leader has proved that it leads: a newer one may have opened it", async () => {
+  await each(async ({ leader, b, sleep }) => {
+    const known = await leader.member.connect();
+    const sessionId = (known.session?.sessionId ?? 0n) + 1000n, password = passwordOf(sessionId);
+    leader.commitsAtOnce = false;
+    const atLeader = await leader.member.open();
+    assert.equal(await atLeader.handshake({ sessionId, password }), undefined, "it must ask again");
+    const second = await b.member.open();
+    let told: unknown;
+    const answer = second.handshake({ sessionId, password }).then((response) => told = response);
+    await sleep(200);
+    assert.equal(told, undefined);
+    leader.commitsAtOnce = true;
+    leader.advance();
+    assert.equal((await answer as { timeoutMs: number }).timeoutMs, 0);
+    const again = await leader.member.open(), before = leader.member.replica.db.lastZxid;
+    assert.equal((await again.handshake({ sessionId, password }))?.timeoutMs, 0);
+    assert.equal(leader.member.replica.db.lastZxid, before, "it is known now");
+    const thief = await leader.member.open();
+    const refused = await thief.handshake({ sessionId, password: new Uint8Array(16) });
+    assert.equal(refused?.timeoutMs, 0, "a wrong password is refused at once");
   });
 });
