@@ -72,6 +72,8 @@ export class LoadConnection implements HeadSink {
     this.#batchCounts = new Int32Array(plan.window + 1);
     this.#batchTimes = new Float64Array(plan.window + 1);
     net.onData((chunk) => this.#onData(chunk));
+    // The end of what it sends is enough: with all requests outstanding nothing would be written that it could refuse.
+    net.onEnd(() => this.#end(new Error("The server closed a connection")));
     net.onClose((error) => {
       this.#end(
         new Error(

@@ -2,7 +2,7 @@
  * The network that the server under test is given: the doors it listens at, and every connection through them in hand.
  * Faults happen here, so that the server has no switch for them.
  */
-import type { Connection, Listener, ListenOptions, Net } from "../runtime.ts";
+import type { Connection, DialOptions, Listener, ListenOptions, Net } from "../runtime.ts";
 import { FaultConnection, type FaultHost } from "./fault_connection.ts";
 import { Faults } from "./faults.ts";
 import type { MemoryNet } from "./memory_net.ts";
@@ -50,7 +50,7 @@ export class FaultNet implements Net {
     };
   }
 
-  connect(options: { readonly host: string; readonly port: number }): Promise<Connection> {
+  connect(options: DialOptions): Promise<Connection> {
     return (this.#outside ?? this.#memory).connect(options);
   }
 

@@ -2,6 +2,7 @@
 import {
   type Clock,
   type Connection,
+  type DialOptions,
   type Listener,
   type ListenOptions,
   type Net,
@@ -55,21 +56,25 @@ export class MemoryNet implements Net {
     });
   }
 
-  connect(
-    options: { readonly host: string; readonly port: number; readonly timeoutMs?: number },
-  ): Promise<Connection> {
-    const what = `connect to ${options.host}:${options.port}`;
+  connect({ host, port, onPending }: DialOptions): Promise<Connection> {
+    const what = `connect to ${host}:${port}`;
     return new Promise((resolve, reject) => {
+      let isOver = false;
+      onPending?.(() => {
+        isOver = true;
+        reject(new RuntimeError("CLOSED", `Cannot ${what}: it was given up`));
+      });
       this.#later(() => {
-        if (!OWN.includes(options.host)) {
+        if (isOver) return;
+        if (!OWN.includes(host)) {
           const why = `in memory there is ${MEMORY_HOST} alone`;
           return reject(new RuntimeError("NAME_NOT_FOUND", `Cannot ${what}: ${why}`));
         }
-        const accept = this.#listeners.get(options.port);
+        const accept = this.#listeners.get(port);
         if (accept === undefined) {
           return reject(new RuntimeError("REFUSED", `Cannot ${what}: nothing listens there`));
         }
-        resolve(this.#pair(options.port, accept));
+        resolve(this.#pair(port, accept));
       });
     });
   }

@@ -4,6 +4,7 @@
  */
 import {
   type Connection,
+  type DialOptions,
   type Listener,
   type ListenOptions,
   type Net,
@@ -67,7 +68,7 @@ export class PeerNet {
   async #dial(
     from: number,
     to: number,
-    options: { readonly host: string; readonly port: number },
+    options: DialOptions,
   ): Promise<Connection> {
     const isCut = (): boolean =>
       from !== to && (this.#isolated.has(from) || this.#isolated.has(to));
