@@ -100,7 +100,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     name: "clients are told that a session is gone before it is",
     file: "src/server/local_sessions.ts",
-    find: 'return session?.closing === true && this.replica.mode === "leader";',
+    find: 'if (mode !== "leader") return false;',
     put: "return false;",
   },
   {
