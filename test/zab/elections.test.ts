@@ -103,12 +103,15 @@ test("three servers: every ranking of votes in every order of starting", () => {
   }
 });
 
-test("five servers: every ranking of votes, orders of starting by seed", () => {
-  const all = rankings(5), orders = permutations(five);
+/** Of three parts of the 120 orders, which are 64,920 starts in all, each runtime plays one. */
+const part = "Deno" in globalThis ? 1 : "Bun" in globalThis ? 2 : 0;
+
+test(`five servers: every ranking of votes in every order of starting, part ${part + 1} of 3`, () => {
+  const all = rankings(5);
   assert.equal(all.length, 541);
-  const prng = new Prng(5);
-  for (const [i, ranks] of all.entries()) {
-    playStart(five, ranks, orders[prng.below(orders.length)] as Sid[], i);
+  for (const [i, order] of permutations(five).entries()) {
+    if (i % 3 !== part) continue;
+    for (const ranks of all) playStart(five, ranks, order, i + 1);
   }
 });
 
