@@ -3,7 +3,7 @@
  * profile of it shows our code without the kernel:
  *
  *   bun run bench/load/in_process.ts setData 2000000
- *   node --cpu-prof dist/bench/load/in_process.js setData 2000000
+ *   node --cpu-prof dist/bench/load/in_process.js create 1000000 100
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,10 +13,14 @@ import { parseMix } from "../../src/load/options.ts";
 import { hostRuntime } from "../../test/support/runtime.ts";
 import { WholeServer } from "./whole_server.ts";
 
-const [mix = "getData", count = "1000000"] = process.argv.slice(2), requests = Number(count);
+const [mix = "getData", count = "1000000", bytes = "1024"] = process.argv.slice(2);
+const requests = Number(count);
 const dataDir = mkdtempSync(join(tmpdir(), "menagerie-bench-"));
 const host = await hostRuntime();
-const server = await WholeServer.start(host, dataDir, { mix: parseMix(mix) });
+const server = await WholeServer.start(host, dataDir, {
+  mix: parseMix(mix),
+  dataBytes: Number(bytes),
+});
 await server.drive(requests / 4);
 const cpuBefore = process.cpuUsage(), began = performance.now();
 await server.drive(requests);

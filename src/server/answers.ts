@@ -7,6 +7,7 @@ import { int64Of } from "../base/int64.ts";
 import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import type { SessionIds } from "../session/ids.ts";
+import type { NodeId } from "../tree/tree.ts";
 import { Applier } from "../txn/apply.ts";
 import type { ClientConnection } from "./connection.ts";
 import { DigestLog } from "./digest_log.ts";
@@ -50,6 +51,7 @@ export class Answers {
   }
 
   /**
+   * @param crc, hint as the applier takes them
    * @param txnType as in the txn's header
    * @param asking whose request it was, if there is one
    * @returns result code; of a multi that of its first part that failed
@@ -60,6 +62,7 @@ export class Answers {
     start: number,
     end: number,
     crc: number,
+    hint: NodeId,
     txnType: number,
     asking: ClientConnection | undefined,
   ): number {
@@ -70,7 +73,7 @@ export class Answers {
       audit.sessionEnds(id, tree.ephemeralsOf(id));
     }
     this.#asking = asking;
-    const err = this.#applier.apply(bytes, start, end, crc);
+    const err = this.#applier.apply(bytes, start, end, crc, hint);
     this.#asking = undefined;
     this.#applied = err;
     this.digests.note(this.#replica.db.lastZxid, this.#replica.tree);

@@ -13,6 +13,7 @@ import { Code, codeName } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import { TXN_HEADER_BYTES } from "../protocol/records.ts";
 import type { Session } from "../session/sessions.ts";
+import { NO_NODE } from "../tree/tree.ts";
 import type { ClientConnection } from "./connection.ts";
 import { Fifo } from "./fifo.ts";
 import type { Replica } from "./replica.ts";
@@ -160,7 +161,7 @@ export class Forwarder implements Writes {
     const own = queue === undefined
       ? undefined
       : this.#ownerOf(queue, int32At(bytes, start + CXID_AT), txnType);
-    const err = answers.apply(bytes, start, end, -1, txnType, own?.connection);
+    const err = answers.apply(bytes, start, end, -1, NO_NODE, txnType, own?.connection);
     if (txnType !== Op.error && txnType !== Op.multi && err !== Code.ok) this.#differs(zxid, err);
     if (own === undefined || queue === undefined) return;
     own.txnType = txnType;

@@ -12,6 +12,7 @@ import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
 import type { Session } from "../session/sessions.ts";
 import type { Journal, Pending } from "../storage/journal.ts";
+import { NO_NODE, type NodeId } from "../tree/tree.ts";
 import { Preparer } from "../txn/prepare.ts";
 import type { WriteRequest } from "../txn/request.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -318,6 +319,7 @@ export class Sequencer implements Writes {
         txn.start,
         txn.end,
         txn.crc,
+        hintOf(txn),
         txn.txnType,
         connection,
       );
@@ -330,4 +332,10 @@ export class Sequencer implements Writes {
     replica.answered(txn);
     if (connection !== undefined) replica.answers.answer(connection, txn);
   }
+}
+
+/** The first state of a setData is its znode's, of a create its parent's; by now both have their id. */
+function hintOf({ txnType, changes }: ServerTxn): NodeId {
+  const isKnown = txnType === Op.setData || txnType === Op.create || txnType === Op.create2;
+  return isKnown ? changes[0]?.id ?? NO_NODE : NO_NODE;
 }

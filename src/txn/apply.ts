@@ -50,6 +50,8 @@ export class Applier {
   // Header of the txn under way.
   #clientHi = 0;
   #clientLo = 0;
+  /** The preparing stage's knowledge of where the txn under way belongs. */
+  #hint: NodeId = NO_NODE;
   cxid = 0;
   zxid = 0 as Zxid;
   time = 0;
@@ -64,11 +66,13 @@ export class Applier {
   /**
    * @param bytes payload of a log entry at `[start, end)`: header, record, perhaps a digest
    * @param crc CRC state over path and data of a create or setData, where the preparing stage knows it; else -1
+   * @param hint id of a setData's znode or of a create's parent, where that stage knows it as of this txn: no look-up
    * @returns result code: OK, or why the tree already was otherwise (ignored on replay)
    * @throws {ProtocolError} bytes that are no txn
    */
-  apply(bytes: Uint8Array, start: number, end: number, crc = -1): number {
+  apply(bytes: Uint8Array, start: number, end: number, crc = -1, hint: NodeId = NO_NODE): number {
     const r = this.#reader.reset(bytes, start, end);
+    this.#hint = hint;
     this.#clientHi = r.int32();
     this.#clientLo = r.int32();
     this.cxid = r.int32();
@@ -155,8 +159,9 @@ export class Applier {
     }
     const bytes = r.bytes;
     const nameStart = lastSlash(bytes, start, end) + 1;
-    const parent = tree.find(bytes, start, nameStart - 1);
-    if (parent === NO_NODE || nameStart === 0 || nameStart === end) return Code.noNode;
+    if (nameStart === 0 || nameStart === end) return Code.noNode;
+    const parent = this.#hint !== NO_NODE ? this.#hint : tree.find(bytes, start, nameStart - 1);
+    if (parent === NO_NODE) return Code.noNode;
     const existing = tree.findChild(parent, bytes, nameStart, end);
     if (existing !== NO_NODE) {
       tree.setAcl(existing, aclId, tree.aversion(existing));
@@ -238,7 +243,9 @@ export class Applier {
     const length = r.bufferSpan();
     const dataStart = r.spanStart;
     const version = r.int32();
-    const node = tree.find(r.bytes, this.pathStart, this.pathEnd);
+    const node = this.#hint !== NO_NODE
+      ? this.#hint
+      : tree.find(r.bytes, this.pathStart, this.pathEnd);
     if (node === NO_NODE) return Code.noNode;
     this.node = node;
     const oldLength = Math.max(tree.dataLength(node), 0);
@@ -290,6 +297,7 @@ export class Applier {
   }
 
   #multi(r: Reader): number {
+    this.#hint = NO_NODE; // each part has a znode of its own
     const count = r.vectorCount();
     const listStart = r.pos;
     let failed = false;

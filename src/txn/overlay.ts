@@ -15,14 +15,17 @@ import { DigestSum, statDigest } from "../tree/digest.ts";
 import { NO_NODE, type NodeId, type Tree } from "../tree/tree.ts";
 import { Slots } from "./slots.ts";
 
+/** States kept for reuse: most of a write's garbage was states, and the boxes of their zxids and times. */
+const POOL_MAX = 4096;
+
 /** A znode as it will be once everything sequenced is applied. */
 export class NodeState {
   /** The tree's; NO_NODE while only a pending create makes it. */
   id: NodeId = NO_NODE;
   /** Of a znode that a pending create makes; else undefined: ask the tree. */
-  readonly newPath: string | undefined;
+  newPath: string | undefined = undefined;
   /** Whether it has a share of the tree digest: those below /zookeeper/ have none. */
-  readonly isCounted: boolean;
+  isCounted = false;
   /** Of the last sequenced change; zero while it is only a reading of the tree. */
   changedBy: Zxid = ZXID_ZERO;
   exists = true;
@@ -55,9 +58,24 @@ export class NodeState {
     this.ownerLo = lowHalf(owner);
   }
 
-  constructor(newPath: string | undefined, isCounted: boolean) {
+  /** As one that nothing is known of yet. */
+  renew(newPath: string | undefined, isCounted: boolean): this {
+    this.id = NO_NODE;
     this.newPath = newPath;
     this.isCounted = isCounted;
+    this.changedBy = ZXID_ZERO;
+    this.exists = true;
+    this.czxid =
+      this.mzxid =
+      this.pzxid =
+      this.ctime =
+      this.mtime =
+        0;
+    this.version = this.cversion = this.aversion = 0;
+    this.ownerHi = this.ownerLo = 0;
+    this.aclId = this.childCount = this.dataLength = 0;
+    this.crc = this.digest = 0;
+    return this;
   }
 
   copyFrom(other: NodeState): void {
@@ -95,6 +113,8 @@ export class Overlay {
   readonly #digest: boolean;
   readonly #slots = new Slots<NodeState>();
   readonly #created = new Map<string, NodeState>();
+  /** In nobody's hands. */
+  readonly #pool: NodeState[] = [];
   /** The tree digest after everything sequenced. */
   readonly sum = new DigestSum();
   #undo: Undo[] | undefined;
@@ -118,8 +138,13 @@ export class Overlay {
     return this.findAt(bytes, 0, bytes.length);
   }
 
-  /** The same for a path whose bytes are at hand. */
-  findAt(bytes: Uint8Array, start: number, end: number): NodeState | undefined {
+  /** A state for the znode that a create is about to make. */
+  newState(path: string, isCounted: boolean): NodeState {
+    return (this.#pool.pop() ?? new NodeState()).renew(path, isCounted);
+  }
+
+  /** The same for a path whose bytes are at hand, and perhaps its text. */
+  findAt(bytes: Uint8Array, start: number, end: number, path?: string): NodeState | undefined {
     const id = this.#tree.find(bytes, start, end);
     if (id !== NO_NODE) {
       const pending = this.#slots.get(id);
@@ -127,13 +152,13 @@ export class Overlay {
       if (pending.exists) return pending;
     }
     if (this.#created.size === 0) return undefined;
-    const created = this.#created.get(utf8DecodeRange(bytes, start, end));
+    const created = this.#created.get(path ?? utf8DecodeRange(bytes, start, end));
     return created?.exists === true ? created : undefined;
   }
 
   #read(id: NodeId): NodeState {
     const tree = this.#tree;
-    const state = new NodeState(undefined, !tree.isReserved(id));
+    const state = (this.#pool.pop() ?? new NodeState()).renew(undefined, !tree.isReserved(id));
     state.id = id;
     state.czxid = tree.czxid(id);
     state.mzxid = tree.mzxid(id);
@@ -166,7 +191,7 @@ export class Overlay {
     if (this.#undo !== undefined) {
       let before: NodeState | undefined;
       if (!isNew) {
-        before = new NodeState(state.newPath, state.isCounted);
+        before = new NodeState().renew(state.newPath, state.isCounted);
         before.copyFrom(state);
       }
       this.#undo.push({ state, before, replaced });
@@ -232,11 +257,16 @@ export class Overlay {
     }
   }
 
-  /** The txn `zxid` is in the tree: what it changed last need not be kept. Called before the next txn is applied. */
+  /**
+   * The txn `zxid` is in the tree: what it changed last need not be kept, and nobody else may hold it. Called before the
+   * next txn is applied.
+   */
   applied(zxid: Zxid, states: readonly NodeState[]): void {
     for (const state of states) {
-      if (state.changedBy === zxid) this.#drop(state);
-      // Not one dropped above: a multi names a state as often as it changed it.
+      if (state.changedBy === zxid) {
+        this.#drop(state);
+        if (this.#pool.length < POOL_MAX) this.#pool.push(state);
+      } // Not one dropped above: a multi names a state as often as it changed it.
       else if (state.changedBy !== ZXID_ZERO && state.id === NO_NODE) this.#settle(state);
     }
   }

@@ -21,7 +21,7 @@ import { isSpecialPath, parentOf, pathProblem } from "../tree/path.ts";
 import { AclRequests } from "./acl_requests.ts";
 import type { Database } from "./database.ts";
 import { prepareMulti } from "./multi.ts";
-import { NodeState, Overlay } from "./overlay.ts";
+import { type NodeState, Overlay } from "./overlay.ts";
 import { parentEnd } from "./path_bytes.ts";
 import { CreatePreparer } from "./prepare_create.ts";
 import { NOTHING, type PreparedTxn, type WriteRequest } from "./request.ts";
@@ -352,6 +352,7 @@ export class Preparer {
   /** The txn is in the tree. */
   applied(txn: PreparedTxn): void {
     this.overlay.applied(txn.zxid, txn.changes);
+    txn.changes = NOTHING;
     this.releaseAcls(txn);
   }
 

@@ -8,7 +8,7 @@ import { pathDataCrc } from "../tree/digest.ts";
 import { CONTAINER_OWNER, OwnerKind, ttlOwner } from "../tree/owner.ts";
 import { pathProblem, ZOOKEEPER_PATH } from "../tree/path.ts";
 import type { AclRequest } from "./acl_requests.ts";
-import { NodeState } from "./overlay.ts";
+import type { NodeState } from "./overlay.ts";
 import { parentEnd } from "./path_bytes.ts";
 import type { Preparer } from "./prepare.ts";
 import type { PreparedTxn, WriteRequest } from "./request.ts";
@@ -64,7 +64,9 @@ export class CreatePreparer {
     const isSequential = isSequentialMode(create.flags);
     const path = isSequential ? create.path + sequenceSuffix(parent.cversion) : create.path;
     if (pathProblem(path) !== undefined) return Code.badArguments;
-    const existing = isSequential ? overlay.find(path) : overlay.findAt(bytes, pathStart, pathEnd);
+    const existing = isSequential
+      ? overlay.find(path)
+      : overlay.findAt(bytes, pathStart, pathEnd, path);
     if (existing !== undefined) return Code.nodeExists;
     const parentKind = this.#preparer.kindOf(parent);
     if (parentKind === OwnerKind.ephemeral) return Code.noChildrenForEphemerals;
@@ -127,7 +129,9 @@ export class CreatePreparer {
     const { db, overlay, codec } = this.#preparer;
     const parentCversion = (parent.cversion + 1) | 0;
     const pathAt = w.pos + 4;
-    w.ustring(path);
+    // A path that passed is good UTF-8: what does not decode has become U+FFFD, which is refused.
+    if (path === create.path) w.span(create.bytes, create.pathStart, create.pathEnd);
+    else w.ustring(path);
     const pathEnd = w.pos;
     if (create.dataLength < 0) w.int32(-1);
     else w.span(create.bytes, create.dataStart, create.dataStart + create.dataLength);
@@ -147,7 +151,7 @@ export class CreatePreparer {
     parent.childCount++;
     overlay.changed(parent);
 
-    const node = new NodeState(path, !path.startsWith(SYSTEM_PREFIX));
+    const node = overlay.newState(path, !path.startsWith(SYSTEM_PREFIX));
     node.czxid = node.mzxid = node.pzxid = txn.zxid;
     node.ctime = node.mtime = timeMs;
     if (type === Op.createContainer) node.owner = CONTAINER_OWNER;
