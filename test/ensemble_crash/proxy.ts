@@ -21,6 +21,8 @@ export class PeerProxies {
   readonly #routes: Route[] = [];
   /** `from>to`: bytes of that direction wait. */
   readonly #blocked = new Set<string>();
+  /** Dialled through a cut: nobody reads them, so they do not end by themselves. */
+  readonly #lost = new Set<Socket>();
 
   /** A port at which server `from` reaches the port `target` of server `to`. */
   async add(from: number, to: number, port: number, target: number): Promise<void> {
@@ -63,6 +65,7 @@ export class PeerProxies {
   }
 
   async close(): Promise<void> {
+    for (const near of this.#lost) near.destroy();
     for (const { server, pairs } of this.#routes) {
       for (const { near, far } of pairs) {
         near.destroy();
@@ -92,7 +95,8 @@ export class PeerProxies {
     if (this.#isBlocked(from, to) || this.#isBlocked(to, from)) {
       // As a SYN that is lost: the dialling side waits until it gives up.
       near.pause();
-      near.on("close", () => near.destroy());
+      this.#lost.add(near);
+      near.on("close", () => this.#lost.delete(near));
       return;
     }
     const far = dial({ port: target, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
