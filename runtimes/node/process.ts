@@ -35,14 +35,16 @@ export function nodeProcess(): Process {
   };
 }
 
-function memory(): ReturnType<Process["memory"]> {
-  const usage = process.memoryUsage();
-  return {
-    residentBytes: usage.rss,
-    heapUsedBytes: usage.heapUsed,
-    heapMaxBytes: or(os.totalmem(), () => getHeapStatistics().heap_size_limit),
-    systemBytes: systemBytes(),
-  };
+type Memory = ReturnType<Process["memory"]>;
+
+/** @param heapMaxBytes the engine's limit, where asking for its statistics would be dear or in vain */
+export function memory(heapMaxBytes = heapLimit()): Memory {
+  const { rss, heapUsed } = process.memoryUsage();
+  return { residentBytes: rss, heapUsedBytes: heapUsed, heapMaxBytes, systemBytes: systemBytes() };
+}
+
+function heapLimit(): number {
+  return or(os.totalmem(), () => getHeapStatistics().heap_size_limit);
 }
 
 /** A container's limit, where the host knows of one; some say 0, or a number beyond all, for none. */
