@@ -1,7 +1,12 @@
 /** Idle sessions and watches; metrics on and off. */
 import { median } from "../figures.ts";
 import { startCrowd } from "../support/crowd_process.ts";
-import { type ServerName, startBenchServer, withWorkFolder } from "../support/servers.ts";
+import {
+  type BenchServer,
+  type ServerName,
+  startBenchServer,
+  withWorkFolder,
+} from "../support/servers.ts";
 import { load, measure, type Measures, serverOptions, settledMib, type Stage } from "./stage.ts";
 
 /** The first ones warm the server up and are not counted. */
@@ -42,10 +47,17 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
     }
   });
 
-const METRICS_TURNS = 4;
+/** Pairs of turns, one with each server. The first pair warms up and is not counted. */
+const PAIRS = { full: 15, quick: 4 };
+const TURN = { seconds: 2, warmupSeconds: 0.5 };
 const SCRAPE_EVERY_MS = 1000;
+const NONE = "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider";
 
-/** Two servers side by side, one scraped each second, one without HTTP; each is loaded in turn, the other idles. */
+/**
+ * Two servers side by side: one without metrics and HTTP, one with both that is scraped each second. Each is loaded for
+ * many short turns while the other idles; who is first changes from pair to pair, so that what else the machine does
+ * weighs on both. The figure is the median of the pairs' ratios.
+ */
 export const metrics: Stage = async (context) => {
   const { settings, subject, note } = context;
   if (subject === "apache") return {};
@@ -53,12 +65,17 @@ export const metrics: Stage = async (context) => {
   return await withWorkFolder(folder, (off) =>
     withWorkFolder(folder, async (on) => {
       const adminPort = settings.port + 2;
-      const without = await startBenchServer(name, serverOptions(settings, off));
+      const config = [`snapCount=${settings.snapCount}`];
+      const without = await startBenchServer(name, {
+        port: settings.port,
+        folder: off,
+        config: [...config, NONE],
+      });
       const scraped = await startBenchServer(name, {
         port: settings.port + 1,
         folder: on,
         config: [
-          `snapCount=${settings.snapCount}`,
+          ...config,
           "admin.enableServer=true",
           "admin.serverAddress=127.0.0.1",
           `admin.serverPort=${adminPort}`,
@@ -71,21 +88,25 @@ export const metrics: Stage = async (context) => {
           scrapes++;
         }, () => {});
       }, SCRAPE_EVERY_MS);
+      const timing = ["--seconds", String(TURN.seconds), "--warmup", String(TURN.warmupSeconds)];
+      const cpuUsOf = async ({ port, pid }: BenchServer): Promise<number> => {
+        const mix = ["--mix", "getData=9,setData=1", "--pid", String(pid)];
+        const { serverCpuUs } = await load(context, `127.0.0.1:${port}`, [...mix, ...timing]);
+        return serverCpuUs ?? NaN;
+      };
       try {
-        const cpu: [off: number[], on: number[]] = [[], []];
-        for (let i = 0; i < 2 * METRICS_TURNS; i++) {
-          const server = i % 2 === 0 ? without : scraped;
-          const result = await load(context, `127.0.0.1:${server.port}`, [
-            "--mix",
-            "getData=9,setData=1",
-            "--pid",
-            String(server.pid),
-          ]);
-          cpu[i % 2]?.push(result.serverCpuUs ?? NaN);
+        const cpuUs: [off: number, on: number][] = [];
+        const pairs = settings.quick ? PAIRS.quick : PAIRS.full;
+        for (let pair = 0; pair <= pairs; pair++) {
+          const isOffFirst = pair % 2 === 0;
+          const first = await cpuUsOf(isOffFirst ? without : scraped);
+          const second = await cpuUsOf(isOffFirst ? scraped : without);
+          if (pair > 0) cpuUs.push(isOffFirst ? [first, second] : [second, first]);
         }
         if (scrapes === 0) throw new Error("The metrics were never served");
         note(`${subject}: ${scrapes} scrapes of ${pageBytes} bytes`);
-        return { metrics: measure(median(cpu[1]) / median(cpu[0]), { cpuUs: cpu, pageBytes }) };
+        const ratio = median(cpuUs.map(([off, on]) => on / off));
+        return { metrics: measure(ratio, { cpuUs, pageBytes }) };
       } finally {
         clearInterval(scrape);
         await without.stop();

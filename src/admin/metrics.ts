@@ -9,11 +9,12 @@ import type { LatencySummary, Summary } from "../server/summary.ts";
 import type { LeadingView, ServerView } from "../server/view.ts";
 import { javaDouble } from "./java_text.ts";
 
-/** Lines of `mntr` without the version and state: name and value, Apache's order of groups. */
+/** Lines of `mntr` without the version and state: name and value, Apache's order of groups. None where metrics are off, as there. */
 export function* metrics(
   view: ServerView,
   runtime: Pick<Runtime, "clock" | "process">,
 ): Generator<readonly [name: string, value: string]> {
+  if (!view.stats.areCounted) return;
   yield* gauges(view, runtime);
   for (const quota of view.quotas()) {
     const { namespace } = quota;
@@ -66,7 +67,7 @@ export function* gauges(
   yield ["max_client_response_size", count(stats.maxResponseBytes)];
   yield ["min_client_response_size", count(stats.minResponseBytes)];
   yield ["outstanding_tls_handshake", "0"];
-  yield ["auth_failed_count", count(stats.counters.authFailures)];
+  yield ["auth_failed_count", count(stats.authFailures)];
   yield ["non_mtls_remote_conn_count", "0"];
   yield ["non_mtls_local_conn_count", "0"];
   const { quorum } = view;

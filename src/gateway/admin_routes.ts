@@ -59,6 +59,13 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
 }
 
 export function metricsResponse({ view, runtime, version }: AdminHost): Response {
+  // A scraper that shows the target as down tells more than a page of zeros.
+  if (!view.stats.areCounted) {
+    return new Response("No metrics: metricsProvider.className is NullMetricsProvider\n", {
+      status: 404,
+      headers: { "content-type": "text/plain; charset=utf-8" },
+    });
+  }
   return new Response(prometheusText(view, runtime, version), {
     headers: { "content-type": PROMETHEUS_TYPE },
   });

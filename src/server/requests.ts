@@ -158,7 +158,7 @@ export class Requests implements ReadCaller {
     const outcome = this.#replica.auth.authenticate(scheme, auth);
     const ok = outcome.ok && this.#ids.add(outcome.identities, this.#deferred.count > 0);
     if (!ok) {
-      this.#replica.stats.counters.authFailures++;
+      this.#replica.stats.authFailures++;
       if (!outcome.ok && !outcome.reply) return connection.close("Authentication failed");
     }
     this.#identities = this.#ids.current;

@@ -1,14 +1,17 @@
 /**
  * What a server counts (operations §2.2, §4). Fields are plain numbers that the server raises where the event is;
  * admin/ gives them Apache's names. What has no function here has no field: admin/ prints 0 for it.
+ *
+ * Metrics can be off (Apache's NullMetricsProvider): counters and distributions then take what they are given and
+ * keep nothing. Who counts never asks whether they are on, so that being able to turn them off costs nothing while
+ * they are on. What `srvr`, `stat`, `cons` and their admin commands show is no metric and is always counted, as there.
  */
 import type { Zxid } from "../base/zxid.ts";
 import { ZXID_NONE } from "../base/zxid.ts";
-import { LatencySummary, Summary } from "./summary.ts";
+import { LatencySummary, Summary, UncountedSummary } from "./summary.ts";
 
 /** Events since the start or the last `srst`. */
 export class Counters {
-  authFailures = 0;
   /** Connect requests (session set-ups), re-attaches included. */
   connectRequests = 0;
   /** Refused by maxClientCnxns, maxCnxns or the connect throttle. */
@@ -58,6 +61,15 @@ export class Counters {
   }
 }
 
+/** Every counter as an accessor that is 0 and takes anything. The accessors are on a prototype, where engines see through them. */
+function uncounted(): Counters {
+  const accessors = Object.create(Counters.prototype) as Counters;
+  for (const name of Object.keys(new Counters())) {
+    Object.defineProperty(accessors, name, { get: () => 0, set: () => {}, enumerable: true });
+  }
+  return Object.create(accessors) as Counters;
+}
+
 /** Distributions since the start or the last `srst`. Times are in ms, sizes in bytes or pieces. */
 export class Summaries {
   readonly fsyncMs = new LatencySummary();
@@ -81,18 +93,27 @@ export class Summaries {
   /** Waiting for the log's disk. */
   readonly flushMs = new LatencySummary();
 
+  constructor(areCounted: boolean) {
+    if (areCounted) return;
+    const none = new UncountedSummary();
+    for (const name of Object.keys(this)) Object.assign(this, { [name]: none });
+  }
+
   reset(): void {
     for (const summary of Object.values(this) as Summary[]) summary.reset();
   }
 }
 
 export class ServerStats {
-  readonly counters = new Counters();
-  readonly summaries = new Summaries();
+  /** Whether there are metrics: `counters` and `summaries`. The other fields count always. */
+  readonly areCounted: boolean;
+  readonly counters: Counters;
+  readonly summaries: Summaries;
   /** Of every request that was answered. */
   readonly latencyMs = new Summary();
   packetsReceived = 0;
   packetsSent = 0;
+  authFailures = 0;
   /** Bytes of one reply; -1 before the first. */
   lastResponseBytes = -1;
   minResponseBytes = -1;
@@ -104,6 +125,12 @@ export class ServerStats {
   /** What the tree may take, 0 for no limit; and what was taken when last looked. */
   memoryLimitBytes = 0;
   memoryUsedBytes = 0;
+
+  constructor(areCounted = true) {
+    this.areCounted = areCounted;
+    this.counters = areCounted ? new Counters() : uncounted();
+    this.summaries = new Summaries(areCounted);
+  }
 
   /** Requests (pings, connects and four-letter words too) came in. */
   received(count = 1): void {
@@ -148,6 +175,7 @@ export class ServerStats {
     this.latencyMs.reset();
     this.packetsReceived = 0;
     this.packetsSent = 0;
+    this.authFailures = 0;
     this.lastResponseBytes = -1;
     this.minResponseBytes = -1;
     this.maxResponseBytes = -1;

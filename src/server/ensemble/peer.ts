@@ -70,7 +70,7 @@ class Peer implements RunningServer {
   readonly #ensemble: EnsembleOptions;
   readonly #own: Member;
   readonly #log: Log;
-  readonly #stats = new ServerStats();
+  readonly #stats: ServerStats;
   readonly #memory: MemoryGuard;
   readonly #ids: SessionIds;
   readonly #throttle;
@@ -110,6 +110,7 @@ class Peer implements RunningServer {
     this.#runtime = runtime;
     this.#pause = new Pause(runtime.clock, runtime.random);
     this.#options = options;
+    this.#stats = new ServerStats(options.metricsEnabled);
     this.#ensemble = ensemble;
     this.#own = own;
     this.#log = log;
