@@ -243,6 +243,8 @@ export interface Process {
   };
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
   fileDescriptors(): { readonly open: number; readonly max: number } | undefined;
+  /** For metrics. Collections are counted from the first call. */
+  vitals(): Vitals;
   stdout(text: string): void;
   stderr(text: string): void;
   /** Whether standard output is a terminal. */
@@ -257,6 +259,37 @@ export interface Process {
   self(): { readonly executable: string; readonly script: string };
   exit(code: number): never;
 }
+
+/** What the engine and the system tell of the process; undefined is what they do not tell. */
+export interface Vitals {
+  /** User and system time of all its threads. */
+  readonly cpuSeconds: number;
+  readonly virtualBytes: number | undefined;
+  readonly heapCommittedBytes: number;
+  /** Held outside the heap as far as the engine knows: buffers above all. Undefined where the heap's figures have it. */
+  readonly externalBytes: number | undefined;
+  /** The parts of the heap. */
+  readonly pools: readonly MemoryPool[];
+  /** The system's threads. */
+  readonly threads: Threads | undefined;
+  readonly collections: Collections | undefined;
+}
+
+export interface MemoryPool {
+  readonly name: string;
+  readonly usedBytes: number;
+  readonly committedBytes: number;
+}
+
+export interface Threads {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** Garbage collections by kind. */
+export type Collections = Readonly<
+  Record<string, { readonly count: number; readonly seconds: number }>
+>;
 
 export interface SpawnOptions {
   /** Made when missing; its directory must exist. */

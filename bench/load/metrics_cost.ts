@@ -53,12 +53,13 @@ function countingNs(stats: ServerStats): Counting {
     return median(costs);
   };
   const read = time((bytes) => {
+    let replyBytes = 0;
     stats.counters.bytesReceived += bytes;
     for (let i = 0; i < CHUNK; i++) {
       stats.packetsReceived++;
-      stats.responseSize(bytes + i);
+      replyBytes += stats.responseSize(bytes + i);
     }
-    stats.readDone(bytes & 3, CHUNK);
+    stats.readDone(bytes & 3, CHUNK, replyBytes);
     stats.sent(CHUNK);
   });
   const write = time((bytes) => {
@@ -69,8 +70,7 @@ function countingNs(stats: ServerStats): Counting {
     for (let i = 0; i < CHUNK; i++) {
       stats.packetsReceived++;
       stats.proposed(bytes);
-      stats.responseSize(bytes + i);
-      stats.updateDone(bytes & 3);
+      stats.updateDone(bytes & 3, 1, stats.responseSize(bytes + i));
       stats.packetsSent++;
     }
   });

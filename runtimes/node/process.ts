@@ -7,6 +7,7 @@ import { getHeapStatistics } from "node:v8";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
 import { spawn } from "./child.ts";
 import { writeAll } from "./output.ts";
+import { nodeVitals } from "./vitals.ts";
 
 export function nodeProcess(): Process {
   return {
@@ -22,6 +23,7 @@ export function nodeProcess(): Process {
     osVersion: () => os.release(),
     memory,
     fileDescriptors,
+    vitals: nodeVitals,
     stdout: (text) => writeAll(1, text),
     stderr: (text) => writeAll(2, text),
     isTerminal: () => isatty(1),

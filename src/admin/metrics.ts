@@ -154,6 +154,7 @@ export const BASIC: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
   ["restore_time", "restoreMs"],
+  ["election_time", "electionMs"],
   ["dbinittime", "databaseLoadMs"],
   ["startup_snap_load_time", "snapshotLoadMs"],
   ["startup_txns_load_time", "logReplayMs"],
@@ -164,7 +165,7 @@ export const BASIC: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["node_changed_watch_count", "changedWatches"],
   ["node_children_watch_count", "childrenWatches"],
   ...without(`
-    election_time unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
+    unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
     inflight_snap_count inflight_diff_count prep_processor_queue_size prep_process_time sync_processor_queue_size
     sync_process_time proposal_process_time commit_process_time requests_in_session_queue
     pending_session_queue_size reads_after_write_in_session_queue reads_issued_from_session_queue

@@ -53,6 +53,9 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
     headers["content-type"] = "application/octet-stream";
     return new Response(fileStream(host.runtime.fs, file), { status, headers });
   });
+  const { stats, options } = host.view;
+  // Garbage collections are counted from the first question on.
+  if (stats.areCounted && options.exportProcessInfo) host.runtime.process.vitals();
   app.get("/metrics", () => metricsResponse(host));
   addHealth(app, host);
   return app;

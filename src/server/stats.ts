@@ -8,6 +8,7 @@
  */
 import type { Zxid } from "../base/zxid.ts";
 import { ZXID_NONE } from "../base/zxid.ts";
+import { EventType } from "../protocol/watch_types.ts";
 import { LatencySummary, Summary, UncountedSummary } from "./summary.ts";
 
 /** Events since the start or the last `srst`. */
@@ -80,6 +81,8 @@ export class Summaries {
   readonly snapshotLoadMs = new LatencySummary();
   readonly logReplayMs = new LatencySummary();
   readonly txnsReplayed = new LatencySummary();
+  /** Looking for a leader, until one was found. */
+  readonly electionMs = new LatencySummary();
   /** Txns per group: one write and one fsync. */
   readonly groupTxns = new LatencySummary();
   /** Watches fired by one change. */
@@ -142,23 +145,26 @@ export class ServerStats {
     this.packetsSent += count;
   }
 
-  /** `count` requests without a txn were answered `ms` after they came. */
-  readDone(ms: number, count = 1): void {
+  /** `count` requests without a txn were answered `ms` after they came, with so many bytes in all. */
+  readDone(ms: number, count = 1, bytes = 0): void {
+    this.counters.responseBytes += bytes;
     this.latencyMs.add(ms, count);
     this.summaries.readMs.add(ms, count);
   }
 
-  /** `count` requests with a txn were answered `ms` after they came. */
-  updateDone(ms: number, count = 1): void {
+  /** `count` requests with a txn were answered `ms` after they came, with so many bytes in all. */
+  updateDone(ms: number, count = 1, bytes = 0): void {
+    this.counters.responseBytes += bytes;
     this.latencyMs.add(ms, count);
     this.summaries.updateMs.add(ms, count);
   }
 
-  responseSize(bytes: number): void {
-    this.counters.responseBytes += bytes;
+  /** One reply's. @returns the same, to be added up */
+  responseSize(bytes: number): number {
     this.lastResponseBytes = bytes;
     if (bytes > this.maxResponseBytes) this.maxResponseBytes = bytes;
     if (bytes < this.minResponseBytes || this.minResponseBytes < 0) this.minResponseBytes = bytes;
+    return bytes;
   }
 
   proposed(bytes: number): void {
@@ -166,6 +172,19 @@ export class ServerStats {
     this.lastProposalBytes = bytes;
     if (bytes > this.maxProposalBytes) this.maxProposalBytes = bytes;
     if (bytes < this.minProposalBytes || this.minProposalBytes < 0) this.minProposalBytes = bytes;
+  }
+
+  /** A leader was found, so long after the search began. */
+  elected(ms: number): void {
+    this.summaries.electionMs.add(Math.round(ms));
+  }
+
+  watchesFired(type: EventType, watches: number): void {
+    const { summaries } = this;
+    if (type === EventType.nodeDataChanged) summaries.changedWatches.add(watches);
+    else if (type === EventType.nodeChildrenChanged) summaries.childrenWatches.add(watches);
+    else if (type === EventType.nodeCreated) summaries.createdWatches.add(watches);
+    else if (type === EventType.nodeDeleted) summaries.deletedWatches.add(watches);
   }
 
   /** `srst`. */

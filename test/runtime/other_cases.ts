@@ -229,6 +229,17 @@ export const otherCases: readonly Case[] = [
       assert.ok(memory.heapUsedBytes > 0 && memory.residentBytes > 0 && memory.heapMaxBytes > 0);
       const files = process.fileDescriptors();
       if (process.platform === "linux") assert.ok(files !== undefined && files.open <= files.max);
+      const vitals = process.vitals();
+      assert.ok(vitals.cpuSeconds > 0 && vitals.heapCommittedBytes > 0);
+      assert.ok(vitals.externalBytes === undefined || vitals.externalBytes > 0);
+      assert.ok(vitals.pools.length > 0 && vitals.pools.some(({ usedBytes }) => usedBytes > 0));
+      for (const { usedBytes, committedBytes } of vitals.pools) {
+        assert.ok(usedBytes <= committedBytes);
+      }
+      if (process.platform === "linux") {
+        assert.ok((vitals.virtualBytes ?? 0) > memory.residentBytes);
+        assert.ok((vitals.threads?.running ?? 0) >= 1, "the one that asks runs");
+      }
       process.onSignal("SIGHUP", () => {})();
       return Promise.resolve();
     },

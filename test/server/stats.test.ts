@@ -59,10 +59,10 @@ test("srst zeroes every count and distribution of the server", () => {
   const fresh = JSON.stringify(stats);
   stats.received(3);
   stats.sent();
-  stats.readDone(2, 5);
-  stats.updateDone(7);
-  stats.responseSize(40);
-  stats.responseSize(20);
+  const first = stats.responseSize(40);
+  stats.readDone(2, 5, first);
+  stats.updateDone(7, 1, stats.responseSize(20));
+  assert.equal(stats.counters.responseBytes, 60);
   assert.deepEqual([stats.lastResponseBytes, stats.minResponseBytes, stats.maxResponseBytes], [
     20,
     20,

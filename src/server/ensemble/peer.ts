@@ -213,11 +213,13 @@ class Peer implements RunningServer {
     while (!this.#isOver) {
       this.#stats.counters.lookings++;
       this.#port.wait();
+      const beganMs = this.#runtime.clock.monotonicMs();
       const elected = await this.#elections.look({
         lastZxid: this.#history.lastZxid,
         currentEpoch: this.#epochs.current,
       });
       if (elected === undefined || this.#isOver) return;
+      this.#stats.elected(this.#runtime.clock.monotonicMs() - beganMs);
       const reason = elected.role === "leading" ? await this.#lead() : await this.#follow(elected);
       if (this.#isDead) return;
       this.#log.info("Leaving the role", { role: elected.role, reason });
