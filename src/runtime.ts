@@ -192,6 +192,11 @@ export interface Clock {
   wakeAt(at: MonotonicMs, wake: () => void): Cancel;
   /** Calls `task` after the events now waiting were handled; for bounded work between sockets. */
   soon(task: () => void): void;
+  /**
+   * As `soon`, but at once, where that is a timer: for steps inside the process that only new input begins, since a chain of
+   * them would keep sockets waiting. Absent where `soon` is as good.
+   */
+  readonly hop?: (task: () => void) => void;
 }
 
 export interface Random {
@@ -339,6 +344,14 @@ export interface HttpPeer {
     onOpen: (connection: Connection) => void,
     options?: UpgradeOptions,
   ): WebResponse | undefined;
+  /** Sends an answer that is there as a whole. Only where that is cheaper than a response. @returns what `fetch` has to return */
+  answerWhole?(answer: WholeAnswer): WebResponse;
+}
+
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string | Uint8Array;
 }
 
 export interface UpgradeOptions {

@@ -95,6 +95,24 @@ export const otherCases: readonly Case[] = [
     },
   },
   {
+    name: "a hop comes later than the call, in order, and without waiting for a timer",
+    async run({ clock }) {
+      if (clock.hop === undefined) return;
+      const order: string[] = [];
+      clock.hop(() => order.push("hop 1"));
+      clock.hop(() => order.push("hop 2"));
+      const rung = new Promise<void>((resolve) =>
+        clock.soon(() => {
+          order.push("soon");
+          resolve();
+        })
+      );
+      order.push("now");
+      await rung;
+      assert.deepEqual(order, ["now", "hop 1", "hop 2", "soon"]);
+    },
+  },
+  {
     name: "a chain of soon lets sockets and timers have their turn",
     async run(runtime) {
       let on = true;
