@@ -270,7 +270,7 @@ export interface Vitals {
   /** User and system time of all its threads. */
   readonly cpuSeconds: number;
   readonly virtualBytes: number | undefined;
-  readonly heapCommittedBytes: number;
+  readonly heapCommittedBytes: number | undefined;
   /** Held outside the heap as far as the engine knows: buffers above all. Undefined where the heap's figures have it. */
   readonly externalBytes: number | undefined;
   /** The parts of the heap. */
@@ -283,7 +283,7 @@ export interface Vitals {
 export interface MemoryPool {
   readonly name: string;
   readonly usedBytes: number;
-  readonly committedBytes: number;
+  readonly committedBytes: number | undefined;
 }
 
 export interface Threads {

@@ -152,7 +152,7 @@ const OTHERS: readonly RowSpec[] = [
     unit: "of that without",
     against: "itself",
     target: atMost(1.02),
-    expected: "1.01 on all: 5 ns a read and 10 a write for counting, one page of 60 KB a second",
+    expected: "1.01 on all: 5 ns a read and 10 a write for counting, one page of 25 KB a second",
   },
 ];
 

@@ -1,29 +1,25 @@
 /**
- * Bun's node:process and node:os give what the door asks for, with exceptions: its heap statistics know no limit, its
- * perf_hooks tells of no garbage collection, its heap has one part whatever V8's are called, and the use of it has the
- * buffers in it, but heapTotal has not.
+ * Bun's node:process and node:os give what the door asks for, with exceptions. Its perf_hooks tells of no garbage collection. Its
+ * heap statistics know no limit, have V8's names for the one part that there is, and walk the heap, which takes
+ * milliseconds: they are not asked. The use of the heap has the buffers in it, but heapTotal has not.
  */
 import os from "node:os";
+import process from "node:process";
 import type { Process, Vitals } from "../../src/runtime.ts";
 import { nodeProcess } from "../node/process.ts";
-import { commonVitals } from "../node/vitals.ts";
+import { hostVitals } from "../node/vitals.ts";
 
 export function bunProcess(): Process {
-  const base = nodeProcess();
-  return {
-    ...base,
-    memory: () => ({ ...base.memory(), heapMaxBytes: os.totalmem() }),
-    vitals,
-  };
+  return { ...nodeProcess(() => os.totalmem()), vitals };
 }
 
 function vitals(): Vitals {
-  const common = commonVitals();
-  const [whole] = common.pools;
+  const usedBytes = process.memoryUsage().heapUsed;
   return {
-    ...common,
-    heapCommittedBytes: whole?.committedBytes ?? common.heapCommittedBytes,
+    ...hostVitals(),
+    heapCommittedBytes: undefined,
     externalBytes: undefined,
-    pools: whole === undefined ? [] : [{ ...whole, name: "heap" }],
+    pools: [{ name: "heap", usedBytes, committedBytes: undefined }],
+    collections: undefined,
   };
 }

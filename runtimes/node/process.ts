@@ -9,7 +9,8 @@ import { spawn } from "./child.ts";
 import { writeAll } from "./output.ts";
 import { nodeVitals } from "./vitals.ts";
 
-export function nodeProcess(): Process {
+/** @param heapMaxBytes what the engine's heap may grow to */
+export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
   return {
     args: process.argv.slice(2),
     pid: process.pid,
@@ -21,7 +22,7 @@ export function nodeProcess(): Process {
     userHome: () => or("?", () => os.homedir()),
     arch: () => process.arch,
     osVersion: () => os.release(),
-    memory,
+    memory: () => memory(heapMaxBytes()),
     fileDescriptors,
     vitals: nodeVitals,
     stdout: (text) => writeAll(1, text),
@@ -37,12 +38,16 @@ export function nodeProcess(): Process {
   };
 }
 
-function memory(): ReturnType<Process["memory"]> {
+function heapLimit(): number {
+  return or(os.totalmem(), () => getHeapStatistics().heap_size_limit);
+}
+
+function memory(heapMaxBytes: number): ReturnType<Process["memory"]> {
   const usage = process.memoryUsage();
   return {
     residentBytes: usage.rss,
     heapUsedBytes: usage.heapUsed,
-    heapMaxBytes: or(os.totalmem(), () => getHeapStatistics().heap_size_limit),
+    heapMaxBytes,
     systemBytes: systemBytes(),
   };
 }

@@ -14,17 +14,20 @@ export function nodeVitals(): Vitals {
 
 /** That without garbage collections. */
 export function commonVitals(): Vitals {
-  const { user, system } = process.cpuUsage();
   const { heapTotal, external } = process.memoryUsage();
   return {
-    cpuSeconds: (user + system) / 1e6,
-    virtualBytes: virtualBytes(),
+    ...hostVitals(),
     heapCommittedBytes: heapTotal,
     externalBytes: external,
     pools: pools(),
-    threads: threads(),
     collections: undefined,
   };
+}
+
+/** What the system tells, whatever the engine. */
+export function hostVitals(): Pick<Vitals, "cpuSeconds" | "virtualBytes" | "threads"> {
+  const { user, system } = process.cpuUsage();
+  return { cpuSeconds: (user + system) / 1e6, virtualBytes: virtualBytes(), threads: threads() };
 }
 
 function pools(): readonly MemoryPool[] {

@@ -3,7 +3,7 @@
  * so that dashboards and alerts made for it go on. Basic summaries have the median alone. What Java calls its heap is the
  * runtime's.
  */
-import type { Runtime, Vitals } from "../runtime.ts";
+import type { MemoryPool, Runtime, Vitals } from "../runtime.ts";
 import type { LatencySummary, Summary } from "../server/summary.ts";
 import type { ServerView } from "../server/view.ts";
 import { ADVANCED, BASIC, COUNTERS, gauges } from "./metrics.ts";
@@ -52,8 +52,9 @@ function family(
 }
 
 /** Nothing, where the value is not known or has no end. */
-function maybe(name: string, value: number | undefined): string[] {
-  return value !== undefined && Number.isFinite(value) ? family(name, "gauge", ["", value]) : [];
+function maybe(name: string, value: number | undefined, labels = ""): string[] {
+  const isKnown = value !== undefined && Number.isFinite(value);
+  return isKnown ? family(name, "gauge", [labels, value]) : [];
 }
 
 function summaryFamily(
@@ -131,7 +132,7 @@ function ofProcess(view: ServerView, { name, version: hosts, clock, process }: H
         ? []
         : [['{area="nonheap"}', vitals.externalBytes] as const]),
     ),
-    ...family("jvm_memory_bytes_committed", "gauge", ['{area="heap"}', vitals.heapCommittedBytes]),
+    ...maybe("jvm_memory_bytes_committed", vitals.heapCommittedBytes, '{area="heap"}'),
     ...family("jvm_memory_bytes_max", "gauge", ['{area="heap"}', heapMaxBytes]),
     ...ofEngine(vitals),
     ...family("menagerie_build_info", "gauge", [labels, 1]),
@@ -140,15 +141,17 @@ function ofProcess(view: ServerView, { name, version: hosts, clock, process }: H
 
 /** Under the names of the Java client library's hotspot collectors: the equivalents that there are, and no others. */
 function ofEngine({ pools, threads, collections }: Vitals): string[] {
-  const pool = (name: string, of: (pool: typeof pools[number]) => number): string[] =>
-    family(
-      name,
-      "gauge",
-      ...pools.map((one): Sample => [`{pool="${escaped(one.name)}"}`, of(one)]),
-    );
+  const labelled = (of: (pool: MemoryPool) => number | undefined): Sample[] =>
+    pools.flatMap((pool) => {
+      const value = of(pool);
+      return value === undefined ? [] : [[`{pool="${escaped(pool.name)}"}`, value] as const];
+    });
+  const committed = labelled(({ committedBytes }) => committedBytes);
   return [
-    ...pool("jvm_memory_pool_bytes_used", ({ usedBytes }) => usedBytes),
-    ...pool("jvm_memory_pool_bytes_committed", ({ committedBytes }) => committedBytes),
+    ...family("jvm_memory_pool_bytes_used", "gauge", ...labelled(({ usedBytes }) => usedBytes)),
+    ...(committed.length === 0
+      ? []
+      : family("jvm_memory_pool_bytes_committed", "gauge", ...committed)),
     ...(threads === undefined ? [] : [
       ...family("jvm_threads_current", "gauge", ["", threads.running + threads.waiting]),
       // Nothing here takes a lock that it could wait for in a ring.

@@ -25,7 +25,7 @@ const MOVED = `znode_count global_sessions approximate_data_size packets_receive
   last_client_response_size open_file_descriptor_count fsynctime_count sync_processor_batch_size_sum
   readlatency_count updatelatency_count jvm_threads_current jvm_threads_state jvm_memory_pool_bytes_used
   process_cpu_seconds_total process_resident_memory_bytes process_virtual_memory_bytes process_open_fds
-  process_start_time_seconds jvm_memory_bytes_used jvm_memory_bytes_committed jvm_memory_bytes_max`;
+  process_start_time_seconds jvm_memory_bytes_used jvm_memory_bytes_max`;
 
 /** Sums of the series of each name; NaN quantiles count as there. */
 function valuesOf(page: string): Map<string, number> {
