@@ -20,6 +20,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   http: async (args) => await (await import("./http.ts")).http(args),
   load: program(() => import("./load/main.ts")),
   "in-process": program(() => import("./load/in_process.ts")),
+  "metrics-cost": async (args) => await (await import("./load/metrics_cost.ts")).metricsCost(args),
   codec: program(() => import("./codec.ts")),
   tree: program(() => import("./tree.ts")),
 };

@@ -193,6 +193,11 @@ export interface Clock {
   wakeAt(at: MonotonicMs, wake: () => void): Cancel;
   /** Calls `task` after the events now waiting were handled; for bounded work between sockets. */
   soon(task: () => void): void;
+  /**
+   * As `soon`, but at once, where that is a timer: for steps inside the process that only new input begins, since a chain of
+   * them would keep sockets waiting. Absent where `soon` is as good.
+   */
+  readonly hop?: (task: () => void) => void;
 }
 
 export interface Random {
@@ -244,6 +249,8 @@ export interface Process {
   };
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
   fileDescriptors(): { readonly open: number; readonly max: number } | undefined;
+  /** For metrics. Collections are counted from the first call. */
+  vitals(): Vitals;
   stdout(text: string): void;
   stderr(text: string): void;
   /** Whether standard output is a terminal. */
@@ -258,6 +265,37 @@ export interface Process {
   self(): { readonly executable: string; readonly script: string };
   exit(code: number): never;
 }
+
+/** What the engine and the system tell of the process; undefined is what they do not tell. */
+export interface Vitals {
+  /** User and system time of all its threads. */
+  readonly cpuSeconds: number;
+  readonly virtualBytes: number | undefined;
+  readonly heapCommittedBytes: number | undefined;
+  /** Held outside the heap as far as the engine knows: buffers above all. Undefined where the heap's figures have it. */
+  readonly externalBytes: number | undefined;
+  /** The parts of the heap. */
+  readonly pools: readonly MemoryPool[];
+  /** The system's threads. */
+  readonly threads: Threads | undefined;
+  readonly collections: Collections | undefined;
+}
+
+export interface MemoryPool {
+  readonly name: string;
+  readonly usedBytes: number;
+  readonly committedBytes: number | undefined;
+}
+
+export interface Threads {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** Garbage collections by kind. */
+export type Collections = Readonly<
+  Record<string, { readonly count: number; readonly seconds: number }>
+>;
 
 export interface SpawnOptions {
   /** Made when missing; its directory must exist. */
@@ -307,6 +345,14 @@ export interface HttpPeer {
     onOpen: (connection: Connection) => void,
     options?: UpgradeOptions,
   ): WebResponse | undefined;
+  /** Sends an answer that is there as a whole. Only where that is cheaper than a response. @returns what `fetch` has to return */
+  answerWhole?(answer: WholeAnswer): WebResponse;
+}
+
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string | Uint8Array;
 }
 
 export interface UpgradeOptions {

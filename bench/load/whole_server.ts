@@ -14,7 +14,7 @@ import {
 } from "../../src/load/requests.ts";
 import { FrameWalker } from "../../src/load/walker.ts";
 import type { Address, Connection, File, Fs, Runtime } from "../../src/runtime.ts";
-import { DEFAULT_OPTIONS } from "../../src/server/options.ts";
+import { DEFAULT_OPTIONS, type ServerOptions } from "../../src/server/options.ts";
 import { startServer } from "../../src/server/server.ts";
 
 const ADDRESS: Address = { host: "127.0.0.1", port: 1, family: 4 };
@@ -83,6 +83,7 @@ async function start(
   host: Runtime,
   dataDir: string,
   counts: FileCounts,
+  more: Partial<ServerOptions>,
 ): Promise<{ accept: Accept; stop(): Promise<void> }> {
   let accept: Accept = () => {};
   const runtime: Runtime = {
@@ -102,6 +103,7 @@ async function start(
     dataLogDir: dataDir,
     maxClientCnxns: 0,
     snapCount: 2 ** 30,
+    ...more,
   };
   const server = await startServer(runtime, options, silentLog, { version: "bench" });
   return { accept, stop: () => server.stop() };
@@ -129,7 +131,7 @@ async function fill(peer: Peer, options: LoadOptions): Promise<void> {
   await answered([peer], options.znodes + 2);
 }
 
-/** A server with a load's znodes and connections. */
+/** A server with a load's znodes and connections; `more` are settings that it has beside the bench's own. */
 export class WholeServer {
   readonly files: FileCounts = { syncs: 0, writes: 0, bytes: 0 };
   readonly #peers: readonly Peer[];
@@ -149,10 +151,11 @@ export class WholeServer {
     host: Runtime,
     dataDir: string,
     some: Partial<LoadOptions>,
+    more: Partial<ServerOptions> = {},
   ): Promise<WholeServer> {
     const options = { ...DEFAULT_LOAD, ...some };
     const whole = new WholeServer(options);
-    const { accept, stop } = await start(host, dataDir, whole.files);
+    const { accept, stop } = await start(host, dataDir, whole.files, more);
     whole.#stop = stop;
     const [first, ...others] = whole.#peers;
     for (const peer of whole.#peers) accept(peer);

@@ -1,8 +1,22 @@
 /** Idle sessions and watches; metrics on and off. */
+import { join } from "node:path";
 import { median } from "../figures.ts";
 import { startCrowd } from "../support/crowd_process.ts";
-import { type ServerName, startBenchServer, withWorkFolder } from "../support/servers.ts";
-import { load, measure, type Measures, serverOptions, settledMib, type Stage } from "./stage.ts";
+import {
+  type BenchServer,
+  type ServerName,
+  startBenchServer,
+  withWorkFolder,
+} from "../support/servers.ts";
+import {
+  load,
+  measure,
+  type Measures,
+  serverOptions,
+  settledMib,
+  type Stage,
+  type StageContext,
+} from "./stage.ts";
 
 /** The first ones warm the server up and are not counted. */
 const FIRES = { warm: 3, counted: 3 };
@@ -42,54 +56,87 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
     }
   });
 
-const METRICS_TURNS = 4;
+/** Pairs of servers, one after the other; of each, pairs of turns, of which the first warms up and is not counted. */
+const PAIRS = { full: { servers: 5, turns: 3 }, quick: { servers: 2, turns: 2 } };
+const TURN = ["--seconds", "2", "--warmup", "0.5", "--mix", "getData=9,setData=1"];
 const SCRAPE_EVERY_MS = 1000;
+const NONE = "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider";
 
-/** Two servers side by side, one scraped each second, one without HTTP; each is loaded in turn, the other idles. */
+/**
+ * Two servers side by side: one without metrics and HTTP, one with both that is scraped each second. Each is loaded for
+ * short turns while the other idles; who is first changes from pair to pair, so that what else the machine does weighs on
+ * both. Two processes of the same code differ by several percent, hence several pairs of servers, which start in turn. The
+ * figure is the median of all pairs' ratios.
+ */
 export const metrics: Stage = async (context) => {
   const { settings, subject, note } = context;
   if (subject === "apache") return {};
-  const folder = settings.folder, name = subject as ServerName;
-  return await withWorkFolder(folder, (off) =>
-    withWorkFolder(folder, async (on) => {
-      const adminPort = settings.port + 2;
-      const without = await startBenchServer(name, serverOptions(settings, off));
-      const scraped = await startBenchServer(name, {
-        port: settings.port + 1,
-        folder: on,
-        config: [
-          `snapCount=${settings.snapCount}`,
-          "admin.enableServer=true",
-          "admin.serverAddress=127.0.0.1",
-          `admin.serverPort=${adminPort}`,
-        ],
-      });
-      let pageBytes = 0, scrapes = 0;
-      const scrape = setInterval(() => {
-        fetch(`http://127.0.0.1:${adminPort}/metrics`).then((page) => page.text()).then((page) => {
-          pageBytes = page.length;
-          scrapes++;
-        }, () => {});
-      }, SCRAPE_EVERY_MS);
-      try {
-        const cpu: [off: number[], on: number[]] = [[], []];
-        for (let i = 0; i < 2 * METRICS_TURNS; i++) {
-          const server = i % 2 === 0 ? without : scraped;
-          const result = await load(context, `127.0.0.1:${server.port}`, [
-            "--mix",
-            "getData=9,setData=1",
-            "--pid",
-            String(server.pid),
-          ]);
-          cpu[i % 2]?.push(result.serverCpuUs ?? NaN);
-        }
-        if (scrapes === 0) throw new Error("The metrics were never served");
-        note(`${subject}: ${scrapes} scrapes of ${pageBytes} bytes`);
-        return { metrics: measure(median(cpu[1]) / median(cpu[0]), { cpuUs: cpu, pageBytes }) };
-      } finally {
-        clearInterval(scrape);
-        await without.stop();
-        await scraped.stop();
-      }
-    }));
+  const pairs = settings.quick ? PAIRS.quick : PAIRS.full;
+  const cpuUs: CpuPair[] = [];
+  for (let at = 0; at < pairs.servers; at++) {
+    const found = await comparedOnce(context, at % 2 === 0, pairs.turns);
+    note(`${subject}: ${found.map(({ off, on }) => (on / off).toFixed(3)).join(", ")}`);
+    cpuUs.push(...found);
+  }
+  return { metrics: measure(median(cpuUs.map(({ off, on }) => on / off)), { cpuUs }) };
 };
+
+/** Microseconds of the server's CPU per request. */
+interface CpuPair {
+  readonly off: number;
+  readonly on: number;
+}
+
+function comparedOnce(
+  context: StageContext,
+  isOffFirst: boolean,
+  turns: number,
+): Promise<CpuPair[]> {
+  const { folder, port, snapCount } = context.settings, name = context.subject as ServerName;
+  const config = [`snapCount=${snapCount}`];
+  const adminPort = port + 2;
+  const door = [
+    "admin.enableServer=true",
+    "admin.serverAddress=127.0.0.1",
+    `admin.serverPort=${adminPort}`,
+  ];
+  return withWorkFolder(folder, async (work) => {
+    const servers: { off?: BenchServer; on?: BenchServer } = {};
+    const scrape = startScraping(adminPort);
+    try {
+      for (const kind of isOffFirst ? ["off", "on"] as const : ["on", "off"] as const) {
+        servers[kind] = await startBenchServer(name, {
+          port: kind === "off" ? port : port + 1,
+          folder: join(work, kind),
+          config: [...config, ...(kind === "off" ? [NONE] : door)],
+        });
+      }
+      const pairs: CpuPair[] = [];
+      for (let turn = 0; turn <= turns; turn++) {
+        const pair = { off: NaN, on: NaN };
+        for (const kind of turn % 2 === 0 ? ["off", "on"] as const : ["on", "off"] as const) {
+          const server = servers[kind] as BenchServer;
+          const args = [...TURN, "--pid", String(server.pid)];
+          const { serverCpuUs } = await load(context, `127.0.0.1:${server.port}`, args);
+          pair[kind] = serverCpuUs ?? NaN;
+        }
+        if (turn > 0) pairs.push(pair);
+      }
+      if (scrape.count() === 0) throw new Error("The metrics were never served");
+      return pairs;
+    } finally {
+      scrape.stop();
+      await servers.off?.stop();
+      await servers.on?.stop();
+    }
+  });
+}
+
+function startScraping(port: number): { count(): number; stop(): void } {
+  let scrapes = 0;
+  const timer = setInterval(() => {
+    fetch(`http://127.0.0.1:${port}/metrics`).then((page) => page.text())
+      .then(() => scrapes++, () => {}); // before it serves
+  }, SCRAPE_EVERY_MS);
+  return { count: () => scrapes, stop: () => clearInterval(timer) };
+}

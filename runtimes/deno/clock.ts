@@ -5,7 +5,13 @@ import { hostClock } from "../node/clock.ts";
 const YIELD_MS = 1;
 
 export function denoClock(): Clock {
-  return hostClock((task) => {
+  const clock = hostClock((task) => {
     setTimeout(task, YIELD_MS);
   });
+  return {
+    ...clock,
+    hop: (task) => {
+      setImmediate(task);
+    },
+  };
 }

@@ -1,8 +1,9 @@
 /** HTTP on Node: node:http under Hono's adapter, which makes the web's Request and Response of it; ws for WebSockets. */
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type WebSocket, WebSocketServer } from "ws";
 import type {
   Address,
@@ -13,6 +14,7 @@ import type {
   HttpListenOptions,
   HttpPeer,
   UpgradeOptions,
+  WholeAnswer,
 } from "../../src/runtime.ts";
 import { GONE, isHandshake, WebSocketConnection } from "../web_socket.ts";
 import { addressOf } from "./connection.ts";
@@ -32,13 +34,17 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
   const server = createAdaptorServer({
     overrideGlobalObjects: false,
     hostname: options.host.includes(":") ? `[${options.host}]` : options.host,
-    fetch: (request, { incoming }) => {
+    fetch: (request, { incoming, outgoing }) => {
       const peer: HttpPeer = {
         remote: addressOf(
           incoming.socket.remoteAddress ?? "",
           incoming.socket.remotePort ?? 0,
         ),
         upgrade: () => undefined, // those come by the event below
+        answerWhole: (answer) => {
+          sendWhole(outgoing as ServerResponse, answer);
+          return RESPONSE_ALREADY_SENT;
+        },
       };
       return handler.fetch(request, peer);
     },
@@ -72,6 +78,13 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
       });
     });
   });
+}
+
+/** Past the adapter, which would read the body of a response as a stream. A text leaves in one piece with its head. */
+function sendWhole(outgoing: ServerResponse, { status, headers, body }: WholeAnswer): void {
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  outgoing.writeHead(status, { ...Object.fromEntries(headers), "content-length": length });
+  outgoing.end(body);
 }
 
 /** The request goes through the handler like any other; only then is it known whether it becomes a WebSocket. */

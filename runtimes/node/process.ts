@@ -7,8 +7,10 @@ import { getHeapStatistics } from "node:v8";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
 import { spawn } from "./child.ts";
 import { writeAll } from "./output.ts";
+import { nodeVitals } from "./vitals.ts";
 
-export function nodeProcess(): Process {
+/** @param heapMaxBytes what the engine's heap may grow to */
+export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
   return {
     args: process.argv.slice(2),
     pid: process.pid,
@@ -20,8 +22,9 @@ export function nodeProcess(): Process {
     userHome: () => or("?", () => os.homedir()),
     arch: () => process.arch,
     osVersion: () => os.release(),
-    memory,
+    memory: () => memory(heapMaxBytes()),
     fileDescriptors,
+    vitals: nodeVitals,
     stdout: (text) => writeAll(1, text),
     stderr: (text) => writeAll(2, text),
     isTerminal: () => isatty(1),
@@ -35,16 +38,18 @@ export function nodeProcess(): Process {
   };
 }
 
-type Memory = ReturnType<Process["memory"]>;
-
-/** @param heapMaxBytes the engine's limit, where asking for its statistics would be dear or in vain */
-export function memory(heapMaxBytes = heapLimit()): Memory {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { residentBytes: rss, heapUsedBytes: heapUsed, heapMaxBytes, systemBytes: systemBytes() };
-}
-
 function heapLimit(): number {
   return or(os.totalmem(), () => getHeapStatistics().heap_size_limit);
+}
+
+function memory(heapMaxBytes: number): ReturnType<Process["memory"]> {
+  const usage = process.memoryUsage();
+  return {
+    residentBytes: usage.rss,
+    heapUsedBytes: usage.heapUsed,
+    heapMaxBytes,
+    systemBytes: systemBytes(),
+  };
 }
 
 /** A container's limit, where the host knows of one; some say 0, or a number beyond all, for none. */

@@ -95,7 +95,7 @@ export async function serverStats(
       min_latency: stats.latencyMs.min,
       num_alive_client_connections: view.connectionCount,
       uptime: Math.floor(clock.monotonicMs() - view.startedMs),
-      auth_failed_count: stats.counters.authFailures,
+      auth_failed_count: stats.authFailures,
       non_mtlsremote_conn_count: 0,
       non_mtlslocal_conn_count: 0,
     },

@@ -9,11 +9,12 @@ import type { LatencySummary, Summary } from "../server/summary.ts";
 import type { LeadingView, ServerView } from "../server/view.ts";
 import { javaDouble } from "./java_text.ts";
 
-/** Lines of `mntr` without the version and state: name and value, Apache's order of groups. */
+/** Lines of `mntr` without the version and state: name and value, Apache's order of groups. None where metrics are off, as there. */
 export function* metrics(
   view: ServerView,
   runtime: Pick<Runtime, "clock" | "process">,
 ): Generator<readonly [name: string, value: string]> {
+  if (!view.stats.areCounted) return;
   yield* gauges(view, runtime);
   for (const quota of view.quotas()) {
     const { namespace } = quota;
@@ -66,7 +67,7 @@ export function* gauges(
   yield ["max_client_response_size", count(stats.maxResponseBytes)];
   yield ["min_client_response_size", count(stats.minResponseBytes)];
   yield ["outstanding_tls_handshake", "0"];
-  yield ["auth_failed_count", count(stats.counters.authFailures)];
+  yield ["auth_failed_count", count(stats.authFailures)];
   yield ["non_mtls_remote_conn_count", "0"];
   yield ["non_mtls_local_conn_count", "0"];
   const { quorum } = view;
@@ -153,6 +154,7 @@ export const BASIC: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["fsynctime", "fsyncMs"],
   ["snapshottime", "snapshotMs"],
   ["restore_time", "restoreMs"],
+  ["election_time", "electionMs"],
   ["dbinittime", "databaseLoadMs"],
   ["startup_snap_load_time", "snapshotLoadMs"],
   ["startup_txns_load_time", "logReplayMs"],
@@ -163,7 +165,7 @@ export const BASIC: readonly Row<FieldOf<Summaries, LatencySummary>>[] = [
   ["node_changed_watch_count", "changedWatches"],
   ["node_children_watch_count", "childrenWatches"],
   ...without(`
-    election_time unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
+    unavailable_time leader_unavailable_time follower_sync_time observer_sync_time
     inflight_snap_count inflight_diff_count prep_processor_queue_size prep_process_time sync_processor_queue_size
     sync_process_time proposal_process_time commit_process_time requests_in_session_queue
     pending_session_queue_size reads_after_write_in_session_queue reads_issued_from_session_queue

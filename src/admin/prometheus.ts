@@ -3,7 +3,7 @@
  * so that dashboards and alerts made for it go on. Basic summaries have the median alone. What Java calls its heap is the
  * runtime's.
  */
-import type { Runtime } from "../runtime.ts";
+import type { MemoryPool, Runtime, Vitals } from "../runtime.ts";
 import type { LatencySummary, Summary } from "../server/summary.ts";
 import type { ServerView } from "../server/view.ts";
 import { ADVANCED, BASIC, COUNTERS, gauges } from "./metrics.ts";
@@ -39,12 +39,22 @@ export function prometheusText(view: ServerView, host: Host, version: string): s
 
 type Sample = readonly [suffixAndLabels: string, value: number | string];
 
-function family(name: string, type: "gauge" | "counter", ...samples: Sample[]): string[] {
+function family(
+  name: string,
+  type: "gauge" | "counter" | "summary",
+  ...samples: Sample[]
+): string[] {
   return [
     `# HELP ${name} ${name}`,
     `# TYPE ${name} ${type}`,
     ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
   ];
+}
+
+/** Nothing, where the value is not known or has no end. */
+function maybe(name: string, value: number | undefined, labels = ""): string[] {
+  const isKnown = value !== undefined && Number.isFinite(value);
+  return isKnown ? family(name, "gauge", [labels, value]) : [];
 }
 
 function summaryFamily(
@@ -99,21 +109,68 @@ function ofMemory({ stats }: ServerView): string[] {
 
 function ofProcess(view: ServerView, { name, version: hosts, clock, process }: Host, own: string) {
   const { residentBytes, heapUsedBytes, heapMaxBytes } = process.memory();
+  const vitals = process.vitals();
   const files = process.fileDescriptors();
   const startedMs = clock.wallMs() - (clock.monotonicMs() - view.startedMs);
   const labels = `{version="${escaped(own)}",runtime="${name}",runtime_version="${
     escaped(hosts)
   }",mode="${view.mode}"}`;
   return [
+    ...family("process_cpu_seconds_total", "counter", ["", vitals.cpuSeconds]),
     ...family("process_resident_memory_bytes", "gauge", ["", residentBytes]),
+    ...maybe("process_virtual_memory_bytes", vitals.virtualBytes),
     ...family("process_start_time_seconds", "gauge", ["", Math.floor(startedMs / 1000)]),
     ...(files === undefined ? [] : [
       ...family("process_open_fds", "gauge", ["", files.open]),
-      ...family("process_max_fds", "gauge", ["", files.max]),
+      ...maybe("process_max_fds", files.max),
     ]),
-    ...family("jvm_memory_bytes_used", "gauge", ['{area="heap"}', heapUsedBytes]),
+    ...family(
+      "jvm_memory_bytes_used",
+      "gauge",
+      ['{area="heap"}', heapUsedBytes],
+      ...(vitals.externalBytes === undefined
+        ? []
+        : [['{area="nonheap"}', vitals.externalBytes] as const]),
+    ),
+    ...maybe("jvm_memory_bytes_committed", vitals.heapCommittedBytes, '{area="heap"}'),
     ...family("jvm_memory_bytes_max", "gauge", ['{area="heap"}', heapMaxBytes]),
+    ...ofEngine(vitals),
     ...family("menagerie_build_info", "gauge", [labels, 1]),
+  ];
+}
+
+/** Under the names of the Java client library's hotspot collectors: the equivalents that there are, and no others. */
+function ofEngine({ pools, threads, collections }: Vitals): string[] {
+  const labelled = (of: (pool: MemoryPool) => number | undefined): Sample[] =>
+    pools.flatMap((pool) => {
+      const value = of(pool);
+      return value === undefined ? [] : [[`{pool="${escaped(pool.name)}"}`, value] as const];
+    });
+  const committed = labelled(({ committedBytes }) => committedBytes);
+  return [
+    ...family("jvm_memory_pool_bytes_used", "gauge", ...labelled(({ usedBytes }) => usedBytes)),
+    ...(committed.length === 0
+      ? []
+      : family("jvm_memory_pool_bytes_committed", "gauge", ...committed)),
+    ...(threads === undefined ? [] : [
+      ...family("jvm_threads_current", "gauge", ["", threads.running + threads.waiting]),
+      // Nothing here takes a lock that it could wait for in a ring.
+      ...family("jvm_threads_deadlocked", "gauge", ["", 0]),
+      ...family(
+        "jvm_threads_state",
+        "gauge",
+        ['{state="RUNNABLE"}', threads.running],
+        ['{state="WAITING"}', threads.waiting],
+      ),
+    ]),
+    ...(collections === undefined ? [] : family(
+      "jvm_gc_collection_seconds",
+      "summary",
+      ...Object.entries(collections).flatMap(([kind, { count, seconds }]): Sample[] => [
+        [`_count{gc="${kind}"}`, count],
+        [`_sum{gc="${kind}"}`, seconds],
+      ]),
+    )),
   ];
 }
 

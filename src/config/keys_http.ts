@@ -125,19 +125,18 @@ export const HTTP_KEYS: readonly Rule[] = [
 ];
 
 const PROVIDERS = "org.apache.zookeeper.metrics";
-const onOtherPort = "Metrics are on the HTTP door too";
 
 export const METRICS_KEYS: readonly Rule[] = [
   works(
     "metricsProvider.className",
     named({
-      [`${PROVIDERS}.impl.DefaultMetricsProvider`]: false,
-      [`${PROVIDERS}.impl.NullMetricsProvider`]: false,
-      [`${PROVIDERS}.prometheus.PrometheusMetricsProvider`]: true,
+      [`${PROVIDERS}.impl.DefaultMetricsProvider`]: {},
+      [`${PROVIDERS}.impl.NullMetricsProvider`]: { metricsEnabled: false },
+      [`${PROVIDERS}.prometheus.PrometheusMetricsProvider`]: { metricsPortEnabled: true },
     }),
     `${PROVIDERS}.impl.DefaultMetricsProvider`,
-    (metricsPortEnabled) => ({ metricsPortEnabled }),
-    `The Prometheus provider: /metrics on a port of its own. ${onOtherPort}`,
+    (draft) => draft,
+    "Prometheus: /metrics on a port of its own too, beside the HTTP door's. Null: nothing is counted, and there is no /metrics",
   ),
   works(
     "metricsProvider.httpHost",

@@ -53,12 +53,22 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
     headers["content-type"] = "application/octet-stream";
     return new Response(fileStream(host.runtime.fs, file), { status, headers });
   });
+  const { stats, options } = host.view;
+  // Garbage collections are counted from the first question on.
+  if (stats.areCounted && options.exportProcessInfo) host.runtime.process.vitals();
   app.get("/metrics", () => metricsResponse(host));
   addHealth(app, host);
   return app;
 }
 
 export function metricsResponse({ view, runtime, version }: AdminHost): Response {
+  // A scraper that shows the target as down tells more than a page of zeros.
+  if (!view.stats.areCounted) {
+    return new Response("No metrics: metricsProvider.className is NullMetricsProvider\n", {
+      status: 404,
+      headers: { "content-type": "text/plain; charset=utf-8" },
+    });
+  }
   return new Response(prometheusText(view, runtime, version), {
     headers: { "content-type": PROMETHEUS_TYPE },
   });

@@ -11,6 +11,7 @@ import { type Area, Guard } from "./guard.ts";
 import { factsOf, Problem, problemResponse } from "./problem.ts";
 import { createRest, type Way } from "./rest.ts";
 import type { Tokens } from "./tokens.ts";
+import { responseOf, type Whole } from "./whole.ts";
 
 export interface AppParts {
   readonly runtime: Runtime;
@@ -26,7 +27,7 @@ export interface AppParts {
 }
 
 export interface App {
-  fetch(request: Request, peer: HttpPeer): Response | Promise<Response>;
+  fetch(request: Request, peer: HttpPeer): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -78,7 +79,7 @@ export function createApp(parts: AppParts): App {
     return response;
   });
   return {
-    fetch: (request, peer) => app.fetch(request, { peer }),
+    fetch: async (request, peer) => responseOf(await app.fetch(request, { peer }), peer),
     close: () => rest?.close() ?? Promise.resolve(),
   };
 }
@@ -91,7 +92,7 @@ function health(ok: boolean): Response {
   });
 }
 
-function finish({ headers }: Response, cors: Readonly<Record<string, string>>): void {
+function finish({ headers }: Response | Whole, cors: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(STRICT_HEADERS)) headers.set(name, value);
   for (const [name, value] of Object.entries(cors)) headers.set(name, value);
 }

@@ -4,6 +4,7 @@ import { utf8Decode, utf8Encode } from "../base/host.ts";
 import { base64 } from "../session/auth/base64.ts";
 import { fromBase64 } from "./guard.ts";
 import { Problem } from "./problem.ts";
+import { Whole } from "./whole.ts";
 
 export type Format = "json" | "cbor" | "raw";
 
@@ -135,12 +136,21 @@ export function dataFields(
   if (data === null) return { data, encoding: asked ?? "utf8" };
   if (asked === "base64") return { data: base64(data), encoding: "base64" };
   const text = utf8Decode(data);
-  if (asked === "utf8" || isSame(utf8Encode(text), data)) return { data: text, encoding: "utf8" };
+  if (asked === "utf8" || isAscii(data) || isSame(utf8Encode(text), data)) {
+    return { data: text, encoding: "utf8" };
+  }
   return { data: base64(data), encoding: "base64" };
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if ((bytes[at] as number) >= 0x80) return false;
+  return true;
 }
 
 /** The response with a value in it. */
@@ -153,8 +163,7 @@ export function answer(
   const body = format === "cbor"
     ? cborEncode(value, { ignoreUndefinedProperties: true })
     : JSON.stringify(value);
-  return new Response(body as ConstructorParameters<typeof Response>[0], {
-    status,
-    headers: { "content-type": TYPE_OF[format === "cbor" ? "cbor" : "json"], ...headers },
-  });
+  const type = TYPE_OF[format === "cbor" ? "cbor" : "json"];
+  // Hono asks nothing of a response that this has not.
+  return new Whole(status, { "content-type": type, ...headers }, body) as unknown as Response;
 }

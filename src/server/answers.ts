@@ -101,8 +101,8 @@ export class Answers {
     const { output } = connection;
     output.beginReply();
     if (txn.err === Code.ok) this.#replies.body(txn, this.#applier, output);
-    stats.responseSize(output.endReply(txn.xid, replica.db.lastZxid, txn.err));
-    stats.updateDone(ms);
+    const bytes = stats.responseSize(output.endReply(txn.xid, replica.db.lastZxid, txn.err));
+    stats.updateDone(ms, 1, bytes);
     stats.packetsSent++;
     connection.stats.sent++;
     connection.stats.replied(txn.type, txn.xid, replica.db.lastZxid, now, ms);

@@ -69,7 +69,7 @@ export class ReplicaControl implements ServerControl {
     const replica = this.#replica();
     const outcome = replica?.auth.authenticate(scheme, utf8Encode(credentials));
     if (outcome?.ok !== true) {
-      if (replica !== undefined) replica.stats.counters.authFailures++;
+      if (replica !== undefined) replica.stats.authFailures++;
       return undefined;
     }
     return [ipIdentity(fullAddress(host)), ...outcome.identities];

@@ -94,6 +94,7 @@ export interface ServerOptions {
   readonly httpRequestsPerSecond: number; // per address, 0: no limit
   readonly httpStreamsMax: number;
   readonly httpSessionsMax: number;
+  readonly metricsEnabled: boolean;
   readonly metricsPortEnabled: boolean;
   readonly metricsAddress: string;
   readonly metricsPort: number;
@@ -177,6 +178,7 @@ export const DEFAULT_OPTIONS: ServerOptions = Object.freeze({
   httpRequestsPerSecond: 0,
   httpStreamsMax: 10_000,
   httpSessionsMax: 1000,
+  metricsEnabled: true,
   metricsPortEnabled: false,
   metricsAddress: "0.0.0.0",
   metricsPort: 7000,

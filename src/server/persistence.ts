@@ -60,9 +60,12 @@ export class Persistence {
     this.#stats = stats;
     this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
     this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
-    stats.summaries.databaseLoadMs.add(Math.round(recovered.report.tookMs));
-    stats.summaries.txnsReplayed.add(recovered.report.applied);
-    stats.counters.digestMismatches += recovered.report.digestMismatches;
+    const { report } = recovered;
+    stats.summaries.databaseLoadMs.add(Math.round(report.tookMs));
+    stats.summaries.snapshotLoadMs.add(Math.round(report.snapshotLoadMs));
+    stats.summaries.logReplayMs.add(Math.round(report.logReplayMs));
+    stats.summaries.txnsReplayed.add(report.applied);
+    stats.counters.digestMismatches += report.digestMismatches;
   }
 
   get db(): Database {

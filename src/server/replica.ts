@@ -62,7 +62,7 @@ export class Replica {
   readonly stats: ServerStats;
   readonly memory: MemoryGuard;
   readonly mode: ServerMode;
-  readonly watches = new Watches();
+  readonly watches = new Watches((type, watches) => this.stats.watchesFired(type, watches));
   readonly sessions: SessionTable;
   readonly pool = new OutputPool();
   /** One for all connections: requests are decoded one at a time. */

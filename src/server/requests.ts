@@ -33,6 +33,7 @@ export class Requests implements ReadCaller {
   #identities: readonly Identity[];
   // Reads answered since the turn began, counted together.
   #reads = 0;
+  #readBytes = 0;
   #lastOp = 0;
   #lastXid = 0;
   #turnStartMs = 0;
@@ -80,8 +81,9 @@ export class Requests implements ReadCaller {
   #countReads(): void {
     const nowMs = this.#replica.nowMs();
     const ms = Math.max(0, Math.round(nowMs - this.#turnStartMs)), count = this.#reads;
+    this.#replica.stats.readDone(ms, count, this.#readBytes);
     this.#reads = 0;
-    this.#replica.stats.readDone(ms, count);
+    this.#readBytes = 0;
     this.#replica.stats.sent(count);
     const { stats } = this.#connection;
     stats.sent += count;
@@ -134,7 +136,8 @@ export class Requests implements ReadCaller {
     if (err === MARSHALLING_ERROR_WITH_BODY) err = Code.marshallingError;
     else if (err !== Code.ok) output.dropBody();
     const xidOut = type === Op.ping ? Xid.ping : xid;
-    this.#replica.stats.responseSize(output.endReply(xidOut, this.#replica.db.lastZxid, err));
+    const bytes = output.endReply(xidOut, this.#replica.db.lastZxid, err);
+    this.#readBytes += this.#replica.stats.responseSize(bytes);
     this.#reads++;
     this.#lastOp = type;
     this.#lastXid = xid;
@@ -158,7 +161,7 @@ export class Requests implements ReadCaller {
     const outcome = this.#replica.auth.authenticate(scheme, auth);
     const ok = outcome.ok && this.#ids.add(outcome.identities, this.#deferred.count > 0);
     if (!ok) {
-      this.#replica.stats.counters.authFailures++;
+      this.#replica.stats.authFailures++;
       if (!outcome.ok && !outcome.reply) return connection.close("Authentication failed");
     }
     this.#identities = this.#ids.current;

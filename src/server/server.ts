@@ -68,7 +68,7 @@ class Server implements RunningServer {
   readonly #runtime: Runtime;
   readonly #options: ServerOptions;
   readonly #log: Log;
-  readonly #stats = new ServerStats();
+  readonly #stats: ServerStats;
   #fail: (error: Error) => void = () => {};
   #storage: Persistence | undefined;
   #replica: Replica | undefined;
@@ -85,6 +85,7 @@ class Server implements RunningServer {
   constructor(runtime: Runtime, options: ServerOptions, log: Log) {
     this.#runtime = runtime;
     this.#options = options;
+    this.#stats = new ServerStats(options.metricsEnabled);
     this.#log = log;
     if (options.auditEnabled) this.#audit = new Auditor(log, runtime.process.userName());
     this.failed = new Promise((resolve) => this.#fail = resolve);

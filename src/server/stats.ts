@@ -1,14 +1,18 @@
 /**
  * What a server counts (operations §2.2, §4). Fields are plain numbers that the server raises where the event is;
  * admin/ gives them Apache's names. What has no function here has no field: admin/ prints 0 for it.
+ *
+ * Metrics can be off (Apache's NullMetricsProvider): counters and distributions then take what they are given and
+ * keep nothing. Who counts never asks whether they are on, so that being able to turn them off costs nothing while
+ * they are on. What `srvr`, `stat`, `cons` and their admin commands show is no metric and is always counted, as there.
  */
 import type { Zxid } from "../base/zxid.ts";
 import { ZXID_NONE } from "../base/zxid.ts";
-import { LatencySummary, Summary } from "./summary.ts";
+import { EventType } from "../protocol/watch_types.ts";
+import { LatencySummary, Summary, UncountedSummary } from "./summary.ts";
 
 /** Events since the start or the last `srst`. */
 export class Counters {
-  authFailures = 0;
   /** Connect requests (session set-ups), re-attaches included. */
   connectRequests = 0;
   /** Refused by maxClientCnxns, maxCnxns or the connect throttle. */
@@ -58,6 +62,15 @@ export class Counters {
   }
 }
 
+/** Every counter as an accessor that is 0 and takes anything. The accessors are on a prototype, where engines see through them. */
+function uncounted(): Counters {
+  const accessors = Object.create(Counters.prototype) as Counters;
+  for (const name of Object.keys(new Counters())) {
+    Object.defineProperty(accessors, name, { get: () => 0, set: () => {}, enumerable: true });
+  }
+  return Object.create(accessors) as Counters;
+}
+
 /** Distributions since the start or the last `srst`. Times are in ms, sizes in bytes or pieces. */
 export class Summaries {
   readonly fsyncMs = new LatencySummary();
@@ -68,6 +81,8 @@ export class Summaries {
   readonly snapshotLoadMs = new LatencySummary();
   readonly logReplayMs = new LatencySummary();
   readonly txnsReplayed = new LatencySummary();
+  /** Looking for a leader, until one was found. */
+  readonly electionMs = new LatencySummary();
   /** Txns per group: one write and one fsync. */
   readonly groupTxns = new LatencySummary();
   /** Watches fired by one change. */
@@ -81,18 +96,27 @@ export class Summaries {
   /** Waiting for the log's disk. */
   readonly flushMs = new LatencySummary();
 
+  constructor(areCounted: boolean) {
+    if (areCounted) return;
+    const none = new UncountedSummary();
+    for (const name of Object.keys(this)) Object.assign(this, { [name]: none });
+  }
+
   reset(): void {
     for (const summary of Object.values(this) as Summary[]) summary.reset();
   }
 }
 
 export class ServerStats {
-  readonly counters = new Counters();
-  readonly summaries = new Summaries();
+  /** Whether there are metrics: `counters` and `summaries`. The other fields count always. */
+  readonly areCounted: boolean;
+  readonly counters: Counters;
+  readonly summaries: Summaries;
   /** Of every request that was answered. */
   readonly latencyMs = new Summary();
   packetsReceived = 0;
   packetsSent = 0;
+  authFailures = 0;
   /** Bytes of one reply; -1 before the first. */
   lastResponseBytes = -1;
   minResponseBytes = -1;
@@ -105,6 +129,12 @@ export class ServerStats {
   memoryLimitBytes = 0;
   memoryUsedBytes = 0;
 
+  constructor(areCounted = true) {
+    this.areCounted = areCounted;
+    this.counters = areCounted ? new Counters() : uncounted();
+    this.summaries = new Summaries(areCounted);
+  }
+
   /** Requests (pings, connects and four-letter words too) came in. */
   received(count = 1): void {
     this.packetsReceived += count;
@@ -115,23 +145,26 @@ export class ServerStats {
     this.packetsSent += count;
   }
 
-  /** `count` requests without a txn were answered `ms` after they came. */
-  readDone(ms: number, count = 1): void {
+  /** `count` requests without a txn were answered `ms` after they came, with so many bytes in all. */
+  readDone(ms: number, count = 1, bytes = 0): void {
+    this.counters.responseBytes += bytes;
     this.latencyMs.add(ms, count);
     this.summaries.readMs.add(ms, count);
   }
 
-  /** `count` requests with a txn were answered `ms` after they came. */
-  updateDone(ms: number, count = 1): void {
+  /** `count` requests with a txn were answered `ms` after they came, with so many bytes in all. */
+  updateDone(ms: number, count = 1, bytes = 0): void {
+    this.counters.responseBytes += bytes;
     this.latencyMs.add(ms, count);
     this.summaries.updateMs.add(ms, count);
   }
 
-  responseSize(bytes: number): void {
-    this.counters.responseBytes += bytes;
+  /** One reply's. @returns the same, to be added up */
+  responseSize(bytes: number): number {
     this.lastResponseBytes = bytes;
     if (bytes > this.maxResponseBytes) this.maxResponseBytes = bytes;
     if (bytes < this.minResponseBytes || this.minResponseBytes < 0) this.minResponseBytes = bytes;
+    return bytes;
   }
 
   proposed(bytes: number): void {
@@ -141,6 +174,19 @@ export class ServerStats {
     if (bytes < this.minProposalBytes || this.minProposalBytes < 0) this.minProposalBytes = bytes;
   }
 
+  /** A leader was found, so long after the search began. */
+  elected(ms: number): void {
+    this.summaries.electionMs.add(Math.round(ms));
+  }
+
+  watchesFired(type: EventType, watches: number): void {
+    const { summaries } = this;
+    if (type === EventType.nodeDataChanged) summaries.changedWatches.add(watches);
+    else if (type === EventType.nodeChildrenChanged) summaries.childrenWatches.add(watches);
+    else if (type === EventType.nodeCreated) summaries.createdWatches.add(watches);
+    else if (type === EventType.nodeDeleted) summaries.deletedWatches.add(watches);
+  }
+
   /** `srst`. */
   reset(): void {
     this.counters.reset();
@@ -148,6 +194,7 @@ export class ServerStats {
     this.latencyMs.reset();
     this.packetsReceived = 0;
     this.packetsSent = 0;
+    this.authFailures = 0;
     this.lastResponseBytes = -1;
     this.minResponseBytes = -1;
     this.maxResponseBytes = -1;

@@ -79,6 +79,11 @@ export class LatencySummary extends Summary {
   }
 }
 
+/** Takes values and keeps none: metrics that are off. */
+export class UncountedSummary extends LatencySummary {
+  override add(): void {}
+}
+
 function bucketOf(value: number): number {
   const bounded = value < VALUE_MAX ? Math.max(0, Math.floor(value)) : VALUE_MAX;
   if (bounded < EXACT) return bounded;

@@ -64,6 +64,9 @@ export interface RecoveryReport {
   readonly needsSnapshot: boolean;
   readonly acceptedEpoch: number | undefined;
   readonly currentEpoch: number | undefined;
+  /** At the start: reading a snapshot, replaying the logs on it, all. */
+  readonly snapshotLoadMs: number;
+  readonly logReplayMs: number;
   readonly tookMs: number;
 }
 
@@ -123,6 +126,7 @@ export class Loading {
     const { logs, snapshots } = await this.#names();
     const newest = await loadNewest(this.#context, this.#dirs.snapshots, snapshots, db);
     const { state, loaded } = newest;
+    const snapshotLoadMs = clock.monotonicMs() - beganMs;
     const markers = await findInitialize(fs, this.#dirs);
     const decision = decide({
       snapshot: state,
@@ -132,7 +136,9 @@ export class Loading {
       dbAutocreate: this.#options.dbAutocreate,
       trustEmpty: this.#options.snapshotTrustEmpty,
     });
+    const replayBeganMs = clock.monotonicMs();
     const replayed = await this.#carryOut(decision, db, newest, logs);
+    const logReplayMs = clock.monotonicMs() - replayBeganMs;
     const snapshotZxid = loaded?.zxid ?? db.lastZxid;
     const cut = replayed === undefined
       ? undefined
@@ -151,6 +157,8 @@ export class Loading {
       needsSnapshot: !isNew && needsSnapshot(db, loaded, fileFormat),
       acceptedEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "acceptedEpoch"),
       currentEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "currentEpoch"),
+      snapshotLoadMs,
+      logReplayMs,
       tookMs: clock.monotonicMs() - beganMs,
     };
     return { database: db, fileFormat, report };

@@ -24,6 +24,9 @@ interface Change {
   readonly aclId: number;
 }
 
+/** Told how many watches one change fires, before they are delivered. */
+type OnFired = (type: EventType, watches: number) => void;
+
 export class Watches {
   readonly #data = new ModeTable();
   readonly #child = new ModeTable();
@@ -32,6 +35,11 @@ export class Watches {
   readonly #tables = [this.#data, this.#child, this.#persistent, this.#recursive];
   #deliveryDepth = 0;
   readonly #droppedMeanwhile = new Set<Watcher>();
+  readonly #onFired: OnFired;
+
+  constructor(onFired: OnFired = () => {}) {
+    this.#onFired = onFired;
+  }
 
   /** Nobody watches anything: triggers may be skipped, and the path strings they need. */
   get isEmpty(): boolean {
@@ -131,6 +139,7 @@ export class Watches {
       const told = new Set(membersOf(this.#takeData(path)));
       const rest: Watcher[] = [];
       for (const watcher of membersOf(childWatchers)) if (!told.has(watcher)) rest.push(watcher);
+      this.#onFired(EventType.nodeDeleted, told.size + rest.length);
       this.#deliver([...told, ...rest], { type: EventType.nodeDeleted, path, zxid, aclId });
     }
     this.#fireChildren(parentPath, zxid, parentAclId);
@@ -162,6 +171,7 @@ export class Watches {
   }
 
   #deliverTo(watchers: OneOrMany<Watcher>, change: Change): void {
+    this.#onFired(change.type, watchers instanceof Set ? watchers.size : 1);
     if (!(watchers instanceof Set)) {
       return watchers.deliver(change.type, change.path, change.zxid, change.aclId);
     }

@@ -23,7 +23,7 @@ function parse(metrics: string): Map<string, { type: string; samples: Map<string
       continue;
     }
     if (line.startsWith("# HELP ")) continue;
-    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (-?[0-9.e+]+|NaN)$/.exec(line);
+    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? (-?[0-9.e+-]+|NaN)$/.exec(line);
     assert.ok(sample, `a sample: ${line}`);
     assert.ok((sample[1] as string).startsWith(current), `${line} belongs to ${current}`);
     families.get(current)?.samples.set(
@@ -86,4 +86,5 @@ test("the process's own can be left out", async () => {
   const without = parse(await text(busyView({ exportProcessInfo: false })));
   assert.ok(!without.has("process_resident_memory_bytes"));
   assert.ok(!without.has("menagerie_build_info"));
+  for (const name of without.keys()) assert.doesNotMatch(name, /^(jvm_(?!pause)|process_)/);
 });

@@ -115,6 +115,10 @@ const EFFECTS: readonly (readonly [string, Partial<ServerOptions>])[] = [
     "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
     { metricsPortEnabled: true },
   ],
+  [
+    "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+    { metricsEnabled: false },
+  ],
   ["metricsProvider.httpHost=::1", { metricsAddress: "::1" }],
   ["metricsProvider.httpPort=7001", { metricsPort: 7001 }],
   ["metricsProvider.exportJvmInfo=false", { exportProcessInfo: false }],

@@ -195,3 +195,23 @@ test("metrics are on the door, and on a port of their own when the Prometheus pr
     );
   }, { metricsPortEnabled: true, metricsPort: 0, metricsAddress: "127.0.0.1" });
 });
+
+test("NullMetricsProvider: no metrics anywhere, and Apache's statistics of the server go on", async () => {
+  await withDoor(async ({ url, server }) => {
+    const put = { method: "POST", body: "x", headers: { "content-type": "text/plain" } };
+    assert.equal((await fetch(`${url}/v1/nodes/a`, put)).status, 201);
+    assert.equal((await fetch(`${url}/v1/nodes/a`)).status, 200);
+    const metrics = await fetch(`${url}/metrics`);
+    assert.equal(metrics.status, 404);
+    assert.match(await metrics.text(), /NullMetricsProvider/);
+    const monitor = await (await fetch(`${url}/commands/monitor`)).json() as object;
+    assert.deepEqual(Object.keys(monitor).sort(), ["command", "error", "server_state", "version"]);
+    const { server_stats: stats } = await (await fetch(`${url}/commands/stats`)).json() as {
+      server_stats: Record<string, number>;
+    };
+    assert.ok((stats["packets_received"] ?? 0) >= 3 && (stats["packets_sent"] ?? 0) >= 3);
+    assert.ok(server.view.stats.latencyMs.count >= 2);
+    assert.equal(server.view.stats.counters.bytesReceived, 0);
+    assert.equal(server.view.stats.summaries.updateMs.count, 0);
+  }, { metricsEnabled: false });
+});

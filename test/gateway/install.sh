@@ -7,37 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cache=${MENAGERIE_CACHE:-$root/.cache}/http_tools
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
-[ -f "$cache/../.gitignore" ] || echo '*' > "$cache/../.gitignore"
-log=$cache/install.log
-: > "$log"
-
-fail() {
-  echo "http tools: $1" >&2
-  [ ! -s "$log" ] || { echo "http tools: the last lines of $log:" >&2; tail -n 15 "$log" >&2; }
-  exit 1
-}
-run() {
-  what=$1
-  shift
-  "$@" >> "$log" 2>&1 || fail "$what failed: $*"
-}
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo > /dev/null; then sudo -n "$@"
-  else fail "root is needed for: $*"
-  fi
-}
-# apt COMMAND...: once more with a fresh list of packages, which a new machine lacks.
-apt() {
-  command -v apt-get > /dev/null || fail "no apt-get here for: $*"
-  export DEBIAN_FRONTEND=noninteractive
-  "$@" >> "$log" 2>&1 || {
-    run "apt-get update" as_root apt-get update
-    run "apt-get" "$@"
-  }
-}
+name="http tools"
+. "$here/../support/install.sh"
 
 # The one program of the package: nothing of it is installed or started.
 promtool() {
@@ -76,4 +47,4 @@ promtool
 schemathesis
 workerd
 chromium_browser
-echo "http tools: promtool, schemathesis and workerd are ready in $cache, Chromium as $(command -v chromium)"
+echo "$name: promtool, schemathesis and workerd are ready in $cache, Chromium as $(command -v chromium)"

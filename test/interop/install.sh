@@ -7,29 +7,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cache=${MENAGERIE_CACHE:-$root/.cache}
-log=$cache/install.log
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
-[ -f "$cache/.gitignore" ] || echo '*' > "$cache/.gitignore"
-: > "$log"
+name=interop
+. "$here/../support/install.sh"
 
-fail() {
-  echo "interop: $1" >&2
-  [ ! -s "$log" ] || { echo "interop: the last lines of $log:" >&2; tail -n 15 "$log" >&2; }
-  exit 1
-}
-# run WHAT COMMAND...: runs quietly, or fails naming WHAT.
-run() {
-  what=$1
-  shift
-  "$@" >> "$log" 2>&1 || fail "$what failed: $*"
-}
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo > /dev/null; then sudo -n "$@"
-  else fail "root is needed for: $*"
-  fi
-}
 # stamp NAME INPUT...: true when NAME was made from the same inputs before.
 same() {
   stamp=$cache/$1/.stamp
@@ -51,14 +31,8 @@ apt_packages() {
     wanted="$wanted python3 python3-venv"
   fi
   [ -n "$wanted" ] || return 0
-  command -v apt-get > /dev/null || fail "no apt-get here to install:$wanted"
-  export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086
-  as_root apt-get install -y --no-install-recommends $wanted >> "$log" 2>&1 || {
-    run "apt-get update" as_root apt-get update
-    # shellcheck disable=SC2086
-    run "installing$wanted" as_root apt-get install -y --no-install-recommends $wanted
-  }
+  apt as_root apt-get install -y --no-install-recommends $wanted
   [ -f /usr/share/java/zookeeper-3.8.0.jar ] || fail "Debian's package zookeeper is not version 3.8.0"
 }
 
@@ -116,4 +90,4 @@ java_client
 kazoo
 node_client
 go_client
-echo "interop: Apache 3.8.0 and 3.9.5, kazoo, node, Go, Java and C clients are ready in $cache"
+echo "$name: Apache 3.8.0 and 3.9.5, kazoo, node, Go, Java and C clients are ready in $cache"

@@ -95,6 +95,24 @@ export const otherCases: readonly Case[] = [
     },
   },
   {
+    name: "a hop comes later than the call, in order, and without waiting for a timer",
+    async run({ clock }) {
+      if (clock.hop === undefined) return;
+      const order: string[] = [];
+      clock.hop(() => order.push("hop 1"));
+      clock.hop(() => order.push("hop 2"));
+      const rung = new Promise<void>((resolve) =>
+        clock.soon(() => {
+          order.push("soon");
+          resolve();
+        })
+      );
+      order.push("now");
+      await rung;
+      assert.deepEqual(order, ["now", "hop 1", "hop 2", "soon"]);
+    },
+  },
+  {
     name: "a chain of soon lets sockets and timers have their turn",
     async run(runtime) {
       let on = true;
@@ -229,6 +247,17 @@ export const otherCases: readonly Case[] = [
       assert.ok(memory.heapUsedBytes > 0 && memory.residentBytes > 0 && memory.heapMaxBytes > 0);
       const files = process.fileDescriptors();
       if (process.platform === "linux") assert.ok(files !== undefined && files.open <= files.max);
+      const vitals = process.vitals();
+      assert.ok(vitals.cpuSeconds > 0 && vitals.heapCommittedBytes !== 0);
+      assert.ok(vitals.externalBytes === undefined || vitals.externalBytes > 0);
+      assert.ok(vitals.pools.length > 0 && vitals.pools.some(({ usedBytes }) => usedBytes > 0));
+      for (const { usedBytes, committedBytes } of vitals.pools) {
+        assert.ok(usedBytes <= (committedBytes ?? Infinity));
+      }
+      if (process.platform === "linux") {
+        assert.ok((vitals.virtualBytes ?? 0) > memory.residentBytes);
+        assert.ok((vitals.threads?.running ?? 0) >= 1, "the one that asks runs");
+      }
       process.onSignal("SIGHUP", () => {})();
       return Promise.resolve();
     },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ZXID_NONE, zxidOf } from "../../src/base/zxid.ts";
 import { Op } from "../../src/protocol/ops.ts";
-import { ConnectionStats, ServerStats } from "../../src/server/stats.ts";
+import { ConnectionStats, Counters, ServerStats } from "../../src/server/stats.ts";
 import { LatencySummary, Summary } from "../../src/server/summary.ts";
 
 test("a summary keeps average, extremes, count and sum", () => {
@@ -59,10 +59,10 @@ test("srst zeroes every count and distribution of the server", () => {
   const fresh = JSON.stringify(stats);
   stats.received(3);
   stats.sent();
-  stats.readDone(2, 5);
-  stats.updateDone(7);
-  stats.responseSize(40);
-  stats.responseSize(20);
+  const first = stats.responseSize(40);
+  stats.readDone(2, 5, first);
+  stats.updateDone(7, 1, stats.responseSize(20));
+  assert.equal(stats.counters.responseBytes, 60);
   assert.deepEqual([stats.lastResponseBytes, stats.minResponseBytes, stats.maxResponseBytes], [
     20,
     20,
@@ -77,6 +77,32 @@ test("srst zeroes every count and distribution of the server", () => {
   stats.reset();
   assert.equal(JSON.stringify(stats), fresh);
   assert.equal(stats.summaries.readMs.percentile(1000), 0);
+});
+
+test("without metrics counters and distributions keep nothing, and what srvr shows is counted on", () => {
+  const stats = new ServerStats(false);
+  const counters = JSON.stringify(stats.counters), summaries = JSON.stringify(stats.summaries);
+  stats.received(3);
+  stats.readDone(2, 5);
+  stats.updateDone(7);
+  stats.responseSize(40);
+  stats.proposed(9);
+  for (const name of Object.keys(new Counters()) as (keyof Counters)[]) {
+    if (name === "reset") continue;
+    stats.counters[name] += 5;
+    stats.counters[name]++;
+    assert.equal(stats.counters[name], 0, name);
+  }
+  for (const summary of Object.values(stats.summaries) as LatencySummary[]) {
+    summary.add(3, 4);
+    assert.deepEqual([summary.count, summary.sum, summary.percentile(500)], [0, 0, 0]);
+  }
+  assert.equal(JSON.stringify(stats.counters), counters);
+  assert.equal(JSON.stringify(stats.summaries), summaries);
+  assert.deepEqual([stats.latencyMs.count, stats.packetsReceived], [6, 3]);
+  assert.deepEqual([stats.lastResponseBytes, stats.lastProposalBytes], [40, 9]);
+  stats.reset();
+  assert.deepEqual([stats.latencyMs.count, stats.packetsReceived], [0, 0]);
 });
 
 test("a connection's statistics show its last reply, and nothing after a reset", () => {

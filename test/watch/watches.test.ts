@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Zxid } from "../../src/base/zxid.ts";
-import { WatcherType } from "../../src/protocol/watch_types.ts";
+import { EventType, WatcherType } from "../../src/protocol/watch_types.ts";
 import { Watches } from "../../src/watch/watches.ts";
 import { OPEN, Recorder, UNREADABLE } from "./recorder.ts";
 
@@ -328,4 +328,31 @@ test("a one-shot watch whose event is filtered out is used up all the same (S11)
   set("/a");
   assert.deepEqual(one.take(), []);
   assert.equal(watches.check("/a", one, any), false);
+});
+
+// ------------------------------------------------------------------ how many a change fires
+
+test("each change tells how many watches it fires, each watcher once, and nothing where nobody watches", () => {
+  const fired: [number, number][] = [];
+  const watches = new Watches((type, count) => void fired.push([type, count]));
+  const [one, two] = [new Recorder(), new Recorder()];
+  const changes = () => {
+    watches.nodeCreated("/a/b", "/a", 1 as Zxid, OPEN, OPEN);
+    watches.nodeDataChanged("/a/b", 2 as Zxid, OPEN);
+    watches.nodeDeleted("/a/b", "/a", 3 as Zxid, OPEN, OPEN);
+  };
+  changes();
+  assert.deepEqual(fired, []);
+  watches.addRecursive("/a", one);
+  watches.addPersistent("/a/b", two);
+  watches.addPersistent("/a", two);
+  watches.addChild("/a/b", one);
+  changes();
+  assert.deepEqual(fired, [
+    [EventType.nodeCreated, 2],
+    [EventType.nodeChildrenChanged, 1],
+    [EventType.nodeDataChanged, 2],
+    [EventType.nodeDeleted, 2],
+    [EventType.nodeChildrenChanged, 1],
+  ]);
 });

@@ -70,7 +70,7 @@ class Peer implements RunningServer {
   readonly #ensemble: EnsembleOptions;
   readonly #own: Member;
   readonly #log: Log;
-  readonly #stats = new ServerStats();
+  readonly #stats: ServerStats;
   readonly #memory: MemoryGuard;
   readonly #ids: SessionIds;
   readonly #throttle;
@@ -110,6 +110,7 @@ class Peer implements RunningServer {
     this.#runtime = runtime;
     this.#pause = new Pause(runtime.clock, runtime.random);
     this.#options = options;
+    this.#stats = new ServerStats(options.metricsEnabled);
     this.#ensemble = ensemble;
     this.#own = own;
     this.#log = log;
@@ -212,11 +213,13 @@ class Peer implements RunningServer {
     while (!this.#isOver) {
       this.#stats.counters.lookings++;
       this.#port.wait();
+      const beganMs = this.#runtime.clock.monotonicMs();
       const elected = await this.#elections.look({
         lastZxid: this.#history.lastZxid,
         currentEpoch: this.#epochs.current,
       });
       if (elected === undefined || this.#isOver) return;
+      this.#stats.elected(this.#runtime.clock.monotonicMs() - beganMs);
       const reason = elected.role === "leading" ? await this.#lead() : await this.#follow(elected);
       if (this.#isDead) return;
       this.#log.info("Leaving the role", { role: elected.role, reason });
