@@ -60,12 +60,11 @@ function weightless(fs: Fs, counts: FileCounts): Fs {
     counts.syncs++;
     return nothing();
   };
-  const wrap = (file: File, isDurable: boolean): File => ({
+  const wrap = (file: File): File => ({
     read: (into, offset) => file.read(into, offset),
     write: (view) => {
       counts.writes++;
       counts.bytes += view.length;
-      if (isDurable) counts.syncs++;
       return nothing();
     },
     syncData: sync,
@@ -74,7 +73,7 @@ function weightless(fs: Fs, counts: FileCounts): Fs {
     size: () => file.size(),
     close: () => file.close(),
   });
-  return { ...fs, open: async (path, mode) => wrap(await fs.open(path, mode), mode === "durable") };
+  return { ...fs, open: async (path, mode) => wrap(await fs.open(path, mode)) };
 }
 
 type Accept = (connection: Connection) => void;

@@ -189,7 +189,8 @@ export class Journal<E extends Pending> {
       ? this.#file
       : await this.#openFile(group);
     this.#seal(group, file);
-    await this.#append(group, file);
+    await file.append(group.bytes.subarray(group.start, group.end));
+    if (this.#options.forceSync) await this.#sync(file);
     file.padAhead(group.end - group.start);
     this.stats.groups++;
     this.stats.txns += group.entries.length;
@@ -205,11 +206,10 @@ export class Journal<E extends Pending> {
     else file.chain = codec.sealGroup3(start, end, file.chain);
   }
 
-  async #append({ bytes, start, end }: Group<E>, file: LogFile): Promise<void> {
+  async #sync(file: LogFile): Promise<void> {
     const { clock } = this.#context.host;
     const beganMs = clock.monotonicMs();
-    await file.append(bytes.subarray(start, end));
-    if (!this.#options.forceSync) return;
+    await file.sync();
     const tookMs = clock.monotonicMs() - beganMs;
     this.stats.fsyncCount++;
     this.stats.fsyncMs += tookMs;

@@ -63,11 +63,14 @@ export class LogFile {
         size: there?.size,
       },
     );
-    const file = await fs.open(path, options.forceSync ? "durable" : "create");
+    const file = await fs.open(path, "create");
     try {
       const header = logHeader(options.format);
       await file.write(header, 0);
-      if (options.forceSync) await fs.syncDir(folder);
+      if (options.forceSync) {
+        await file.syncData();
+        await fs.syncDir(folder);
+      }
       const created = new LogFile(file, name, options, header);
       created.padAhead();
       return created;
@@ -77,12 +80,16 @@ export class LogFile {
     }
   }
 
-  /** Writes a sealed group, and with `forceSync` it is durable then. */
+  /** Writes a sealed group; it is durable after `sync`. */
   async append(group: Uint8Array): Promise<void> {
     const end = this.position + group.length;
     if (this.#padding !== undefined && end > this.#paddingFrom) await this.#padding;
     await this.#file.write(group, this.position);
     this.position = end;
+  }
+
+  sync(): Promise<void> {
+    return this.#file.syncData();
   }
 
   /** Writes zeros ahead when half a step is left; called between groups. @param groupBytes of the last one */
