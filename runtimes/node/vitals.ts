@@ -41,8 +41,8 @@ function pools(): readonly MemoryPool[] {
 /** Undefined where there is no /proc. */
 function virtualBytes(): number | undefined {
   try {
-    return Number(/^VmSize:\s+(\d+) kB/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) *
-      1024;
+    const size = /^VmSize:\s+(\d+) kB/m.exec(readFileSync("/proc/self/status", "utf8"));
+    return size === null ? undefined : Number(size[1]) * 1024;
   } catch {
     return undefined;
   }

@@ -18,6 +18,11 @@ interface Ledger {
 }
 
 const PAYLOAD = "x".repeat(100);
+const FLOOD_MS_MAX = 60_000;
+
+function isOver({ state }: Client): boolean {
+  return state === "expired" || state === "closed";
+}
 
 export class Writers {
   readonly ledgers: Ledger[];
@@ -89,20 +94,26 @@ export class Writers {
       } catch (error) {
         if (!(error instanceof ZkError)) throw error;
         ledger.unknown.add(number);
-        if (client.state === "expired" || client.state === "closed") client = await this.#client();
+        if (isOver(client)) client = await this.#client();
       }
     }
     await client.close().catch(() => {});
   }
 
-  /** More writes at once, through one client: a follower that is away falls behind. */
+  /**
+   * More writes at once, through one client: a follower that is away falls behind. Its server may be the one that fails: what
+   * was sent to it is then sent again to another.
+   */
   async flood(count: number): Promise<void> {
-    const client = await this.#client();
-    for (let done = 0; done < count; done += 500) {
+    const client = await this.#client(), untilMs = Date.now() + FLOOD_MS_MAX;
+    for (let done = 0; done < count;) {
       const burst = Math.min(500, count - done);
-      await Promise.all(
+      const answers = await Promise.allSettled(
         Array.from({ length: burst }, (_, at) => client.setData(this.#top, `${done + at}`)),
       );
+      const lost = answers.find((one) => one.status === "rejected")?.reason as unknown;
+      if (lost === undefined) done += burst;
+      else if (!(lost instanceof ZkError) || isOver(client) || Date.now() > untilMs) throw lost;
     }
     await client.close();
   }
