@@ -111,7 +111,7 @@ export class Writers {
       const answers = await Promise.allSettled(
         Array.from({ length: burst }, (_, at) => client.setData(this.#top, `${done + at}`)),
       );
-      const lost = answers.find((one) => one.status === "rejected")?.reason as unknown;
+      const lost = answers.find((one) => one.status === "rejected")?.reason as Error | undefined;
       if (lost === undefined) done += burst;
       else if (!(lost instanceof ZkError) || isOver(client) || Date.now() > untilMs) throw lost;
     }
