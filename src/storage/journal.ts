@@ -158,7 +158,12 @@ export class Journal<E extends Pending> {
       await this.#runGroups();
     } catch (error) {
       this.#fail(error);
+      this.#rest();
     }
+  }
+
+  /** In the same turn as the look that found nothing: an entry that comes in a microtask after it must find no run. */
+  #rest(): void {
     this.#isRunning = false;
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
@@ -178,7 +183,7 @@ export class Journal<E extends Pending> {
       if (durable !== undefined) {
         this.onDurable(durable.entries);
         this.#release(durable);
-      } else if (writing === undefined) return;
+      } else if (writing === undefined) return this.#rest();
       await writing;
       durable = group;
     }

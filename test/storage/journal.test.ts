@@ -88,6 +88,26 @@ test("nothing is durable before its sync has ended, nor before the file's name i
   assert.equal(it.journal.stats.fsyncCount, 1);
 });
 
+test("an entry that arrives while the journal comes to rest is written too, in whichever microtask", async () => {
+  for (let microtasks = 0; microtasks < 20; microtasks++) {
+    const it = await lab();
+    const heard = it.journal.onDurable;
+    it.journal.onDurable = (entries) => {
+      heard(entries);
+      if (it.groups.length === 1) void later();
+    };
+    const later = async (): Promise<void> => {
+      for (let n = 0; n < microtasks; n++) await Promise.resolve();
+      it.write(10);
+      it.journal.flush();
+    };
+    it.write(10);
+    it.journal.flush();
+    await it.sim.run(it.sim.nowMs + 1000);
+    assert.deepEqual(it.groups, [[1], [2]], `after ${microtasks} microtasks`);
+  }
+});
+
 test("what is written is what was given, in both formats, whatever the sizes", async () => {
   for (const format of [2, 3] as const) {
     for (const kind of [codec, createPlainCodec()]) {
