@@ -6,6 +6,7 @@
  */
 import { invariant } from "../base/invariant.ts";
 import { Arena } from "./arena.ts";
+import { ChildLists } from "./child_lists.ts";
 import * as L from "./layout.ts";
 import { nameHash, NameIndex } from "./name_index.ts";
 
@@ -18,6 +19,7 @@ export const ROOT = 0;
 
 export class NodeStore {
   readonly arena = new Arena();
+  readonly childLists = new ChildLists();
   readonly #pages: Int32Array[] = [];
   readonly #index: NameIndex;
   readonly #hashSeed: number;
@@ -168,6 +170,7 @@ export class NodeStore {
     if (sibling >= 0) this.setWord(sibling, L.PREV_SIBLING, id);
     this.setWord(parent, L.FIRST_CHILD, id);
     this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) + 1);
+    this.childLists.changed(parent);
     this.#index.add(hash, id);
     return id;
   }
@@ -185,6 +188,7 @@ export class NodeStore {
     else this.setWord(parent, L.FIRST_CHILD, next);
     if (next >= 0) this.setWord(next, L.PREV_SIBLING, prev);
     this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) - 1);
+    this.childLists.changed(parent);
     const wasThere = this.#index.remove(page[base + L.NAME_HASH] as number, id);
     invariant(wasThere, "A live znode is in the index", { id });
     this.arena.release(page[base + L.NAME_REF] as number, page[base + L.NAME_LENGTH] as number);
@@ -229,6 +233,7 @@ export class NodeStore {
 
   clear(): void {
     this.arena.clear();
+    this.childLists.clear();
     this.#index.clear();
     this.#pages.length = 0;
     this.#freeHead = -1;

@@ -5,6 +5,7 @@
 import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
 import type { Zxid } from "../base/zxid.ts";
 import type { Writer } from "../jute/writer.ts";
+import { CHILDREN_MIN } from "./child_lists.ts";
 import { writeDataOf } from "./cursor.ts";
 import { DigestSum } from "./digest.ts";
 import * as L from "./layout.ts";
@@ -135,7 +136,17 @@ export class TreeView {
 
   /** A jute vector of names. */
   writeChildNames(id: NodeId, w: Writer): void {
-    w.int32(this.childCount(id));
+    const count = this.childCount(id), { childLists } = this.nodes;
+    if (count < CHILDREN_MIN) return this.#gatherChildNames(id, count, w);
+    const kept = childLists.of(id);
+    if (kept !== undefined) return w.raw(kept);
+    const start = w.pos;
+    this.#gatherChildNames(id, count, w);
+    childLists.gathered(id, w.bytes, start, w.pos);
+  }
+
+  #gatherChildNames(id: NodeId, count: number, w: Writer): void {
+    w.int32(count);
     const { nodes } = this, { arena } = nodes;
     for (let child = this.firstChild(id); child >= 0;) {
       const page = nodes.pageOf(child), base = nodes.baseOf(child);
