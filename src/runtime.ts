@@ -128,7 +128,8 @@ export interface Connection {
 export type OpenMode =
   | "read" // must exist
   | "write" // read and write, created when missing, kept as it is
-  | "create"; // read and write, made empty
+  | "create" // read and write, made empty
+  | "durable"; // the same, and a write is on the disk, with the length that it needs, when it resolves
 
 export interface Fs {
   /** @throws {RuntimeError} NOT_FOUND, ACCESS, NO_SPACE, IS_DIRECTORY, TOO_MANY_FILES */

@@ -60,11 +60,12 @@ function weightless(fs: Fs, counts: FileCounts): Fs {
     counts.syncs++;
     return nothing();
   };
-  const wrap = (file: File): File => ({
+  const wrap = (file: File, isDurable: boolean): File => ({
     read: (into, offset) => file.read(into, offset),
     write: (view) => {
       counts.writes++;
       counts.bytes += view.length;
+      if (isDurable) counts.syncs++;
       return nothing();
     },
     syncData: sync,
@@ -73,7 +74,7 @@ function weightless(fs: Fs, counts: FileCounts): Fs {
     size: () => file.size(),
     close: () => file.close(),
   });
-  return { ...fs, open: async (path, mode) => wrap(await fs.open(path, mode)) };
+  return { ...fs, open: async (path, mode) => wrap(await fs.open(path, mode), mode === "durable") };
 }
 
 type Accept = (connection: Connection) => void;

@@ -1,5 +1,5 @@
 /** An open file of a simulated machine. A write reads its view when it completes, so one that was reused too early shows. */
-import type { File } from "../../src/runtime.ts";
+import type { File, OpenMode } from "../../src/runtime.ts";
 import { DiskError } from "./disk.ts";
 import type { FileOperation } from "./faults.ts";
 import type { FileNode } from "./file_node.ts";
@@ -12,14 +12,16 @@ export class SimFile implements File {
   readonly #path: string;
   readonly #shownPath: string;
   readonly #writable: boolean;
+  readonly #syncsWrites: boolean;
   #closed = false;
 
-  constructor(work: FileWork, node: FileNode, path: string, shownPath: string, writable: boolean) {
+  constructor(work: FileWork, node: FileNode, path: string, shownPath: string, mode: OpenMode) {
     this.#work = work;
     this.#node = node;
     this.#path = path;
     this.#shownPath = shownPath;
-    this.#writable = writable;
+    this.#writable = mode !== "read";
+    this.#syncsWrites = mode === "durable";
   }
 
   read(into: Uint8Array, offset: number): Promise<number> {
@@ -35,7 +37,13 @@ export class SimFile implements File {
     );
   }
 
+  /** A machine may stop between a durable write and its sync, as between a system's copy and its disk. */
   write(view: Uint8Array, offset: number): Promise<void> {
+    const written = this.#write(view, offset);
+    return this.#syncsWrites ? written.then(() => this.syncData()) : written;
+  }
+
+  #write(view: Uint8Array, offset: number): Promise<void> {
     const part = { view, offset };
     if (this.#writable && !this.#closed) this.#node.inFlight.add(part);
     return this.#run("write", () => {

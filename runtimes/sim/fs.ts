@@ -52,9 +52,9 @@ function open(work: FileWork, path: string, mode: OpenMode): File {
     disk.change({ directory, name, node });
   }
   if (node.kind === "directory") throw new DiskError("IS_DIRECTORY", "it is a directory");
-  if (mode === "create" && node.now.size > 0) node.resize(0);
+  if ((mode === "create" || mode === "durable") && node.now.size > 0) node.resize(0);
   disk.opened(node);
-  return new SimFile(work, node, absolute(path), path, mode !== "read");
+  return new SimFile(work, node, absolute(path), path, mode);
 }
 
 function readFile({ disk, files }: Host, path: string): Uint8Array {

@@ -194,8 +194,7 @@ export class Journal<E extends Pending> {
       ? this.#file
       : await this.#openFile(group);
     this.#seal(group, file);
-    await file.append(group.bytes.subarray(group.start, group.end));
-    if (this.#options.forceSync) await this.#sync(file);
+    await this.#append(group, file);
     file.padAhead(group.end - group.start);
     this.stats.groups++;
     this.stats.txns += group.entries.length;
@@ -211,10 +210,11 @@ export class Journal<E extends Pending> {
     else file.chain = codec.sealGroup3(start, end, file.chain);
   }
 
-  async #sync(file: LogFile): Promise<void> {
+  async #append({ bytes, start, end }: Group<E>, file: LogFile): Promise<void> {
     const { clock } = this.#context.host;
     const beganMs = clock.monotonicMs();
-    await file.sync();
+    await file.append(bytes.subarray(start, end));
+    if (!this.#options.forceSync) return;
     const tookMs = clock.monotonicMs() - beganMs;
     this.stats.fsyncCount++;
     this.stats.fsyncMs += tookMs;

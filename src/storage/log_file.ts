@@ -3,7 +3,8 @@
  *
  * The header is on the disk, and the file's name in its folder, before the first group is written: a log whose header
  * is damaged therefore never holds entries. Zeros are written in the background and never over a group: a group that
- * would pass them waits for them.
+ * would pass them waits for them. They go through a handle of their own that never syncs: a system tells an error of the
+ * disk once to each handle, and the one that groups are written through must not miss it.
  */
 import type { Checksums } from "../../wasm/codec.ts";
 import { invariant } from "../base/invariant.ts";
@@ -34,6 +35,8 @@ export class LogFile {
   /** Version 3: CRC of the last entry. */
   chain: number;
   readonly #file: File;
+  readonly #openPlain: () => Promise<File>;
+  #plain: File | undefined;
   /** 0 once zeros could not be written: a group finds out by itself whether there is space. */
   #unit: number;
   /** Up to here zeros are written or being written. */
@@ -43,6 +46,7 @@ export class LogFile {
 
   private constructor(file: File, name: string, options: LogFileOptions, header: Uint8Array) {
     this.#file = file;
+    this.#openPlain = () => options.fs.open(options.fs.join(options.folder, name), "write");
     this.name = name;
     this.format = options.format;
     this.chain = firstChain(options.sums, header);
@@ -63,14 +67,11 @@ export class LogFile {
         size: there?.size,
       },
     );
-    const file = await fs.open(path, "create");
+    const file = await fs.open(path, options.forceSync ? "durable" : "create");
     try {
       const header = logHeader(options.format);
       await file.write(header, 0);
-      if (options.forceSync) {
-        await file.syncData();
-        await fs.syncDir(folder);
-      }
+      if (options.forceSync) await fs.syncDir(folder);
       const created = new LogFile(file, name, options, header);
       created.padAhead();
       return created;
@@ -80,16 +81,12 @@ export class LogFile {
     }
   }
 
-  /** Writes a sealed group; it is durable after `sync`. */
+  /** Writes a sealed group, and with `forceSync` it is durable then. */
   async append(group: Uint8Array): Promise<void> {
     const end = this.position + group.length;
     if (this.#padding !== undefined && end > this.#paddingFrom) await this.#padding;
     await this.#file.write(group, this.position);
     this.position = end;
-  }
-
-  sync(): Promise<void> {
-    return this.#file.syncData();
   }
 
   /** Writes zeros ahead when half a step is left; called between groups. @param groupBytes of the last one */
@@ -103,7 +100,7 @@ export class LogFile {
     if (zeros.length < count) zeros = new Uint8Array(Math.max(count, PREALLOC_STEP_BYTES));
     this.#padded = wanted;
     this.#paddingFrom = from;
-    this.#padding = this.#file.write(zeros.subarray(0, count), from).then(
+    this.#padding = this.#pad(zeros.subarray(0, count), from).then(
       () => void (this.#padding = undefined),
       () => {
         this.#padding = undefined;
@@ -112,19 +109,32 @@ export class LogFile {
     );
   }
 
+  async #pad(view: Uint8Array, from: number): Promise<void> {
+    this.#plain ??= await this.#openPlain();
+    await this.#plain.write(view, from);
+  }
+
   /** Cuts the zeros off: a closed log ends with its last entry. */
   async close(): Promise<void> {
     try {
       if (this.#padding !== undefined) await this.#padding;
       if (this.#padded > this.position) await this.#file.truncate(this.position);
     } finally {
-      await this.#file.close();
+      await this.#closeBoth();
     }
   }
 
   /** After a failure: nothing more is written. */
   async abandon(): Promise<void> {
     if (this.#padding !== undefined) await this.#padding;
-    await this.#file.close();
+    await this.#closeBoth();
+  }
+
+  async #closeBoth(): Promise<void> {
+    try {
+      await this.#plain?.close();
+    } finally {
+      await this.#file.close();
+    }
   }
 }

@@ -38,7 +38,7 @@ export class MemoryFs implements Fs {
         entries.set(name, node);
       }
       if (node.kind === "directory") throw new FileProblem("IS_DIRECTORY", "it is a directory");
-      if (mode === "create") node.truncate(0);
+      if (mode === "create" || mode === "durable") node.truncate(0);
       return new MemoryFile(node, path, mode !== "read", this.#clock);
     });
   }

@@ -24,7 +24,8 @@ const atOnce = () => Promise.resolve();
 /** The same files without a wait for the disk, which takes most of a start. */
 export function withoutSync(fs: Fs): Fs {
   return {
-    open: async (path, mode) => fileWithoutSync(await fs.open(path, mode)),
+    open: async (path, mode) =>
+      fileWithoutSync(await fs.open(path, mode === "durable" ? "create" : mode)),
     readFile: (path) => fs.readFile(path),
     readDir: (path) => fs.readDir(path),
     stat: (path) => fs.stat(path),

@@ -69,7 +69,7 @@ export const fsCases: readonly Case[] = [
     },
   },
   {
-    name: "modes: read wants the file, write keeps it, create empties it",
+    name: "modes: read wants the file, write keeps it, create and durable empty it",
     async run(runtime, scratch) {
       const path = runtime.fs.join(scratch, "m");
       await failsWith("NOT_FOUND", /open ".*m"/, runtime.fs.open(path, "read"));
@@ -77,9 +77,13 @@ export const fsCases: readonly Case[] = [
       const kept = await runtime.fs.open(path, "write");
       assert.equal(await kept.size(), 4);
       await kept.close();
-      const emptied = await runtime.fs.open(path, "create");
-      assert.equal(await emptied.size(), 0);
-      await emptied.close();
+      for (const mode of ["create", "durable"] as const) {
+        const emptied = await runtime.fs.open(path, mode);
+        assert.equal(await emptied.size(), 0);
+        await emptied.write(bytesOf("anew"), 0);
+        await emptied.close();
+        assert.equal(text(await runtime.fs.readFile(path)), "anew");
+      }
     },
   },
   {

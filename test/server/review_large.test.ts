@@ -10,12 +10,14 @@ import { create, done, setDataBody } from "../support/requests.ts";
 const MEGABYTE = 1024 * 1024;
 const WRITES = 14;
 
-/** The same host with a disk whose syncs wait until they are let through. */
-function slowSyncs(runtime: Runtime, gate: () => Promise<void>): Runtime {
+/** The same host with a disk whose writes wait until they are let through. */
+function slowWrites(runtime: Runtime, gate: () => Promise<void>): Runtime {
   const slow = (file: File): File =>
     new Proxy(file, {
       get(target, name) {
-        if (name === "syncData") return () => gate().then(() => target.syncData());
+        if (name === "write") {
+          return (...args: Parameters<File["write"]>) => gate().then(() => target.write(...args));
+        }
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
@@ -34,7 +36,7 @@ function slowSyncs(runtime: Runtime, gate: () => Promise<void>): Runtime {
 async function flood(stage: Stage): Promise<void> {
   let open: () => void = () => {};
   let gate = Promise.resolve();
-  stage.serverRuntime = slowSyncs(stage.serverRuntime, () => gate);
+  stage.serverRuntime = slowWrites(stage.serverRuntime, () => gate);
   await stage.restart();
   const client = await stage.connect({ timeoutMs: 60_000 });
   await done(create(client, "/n"));

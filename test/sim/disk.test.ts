@@ -37,6 +37,23 @@ test("synced bytes survive every crash", async () => {
   }
 });
 
+test("a write to a durable file survives every crash once it has resolved, and its sync can fail", async () => {
+  for (const seed of seeds(50)) {
+    const sim = createSim({ seed });
+    const machine = sim.machine("a");
+    const { fs } = machine.runtime;
+    const file = await sim.runUntil(fs.open("/f", "durable"));
+    await sim.runUntil(fs.syncDir("/"));
+    await sim.runUntil(file.write(bytesOf("kept"), 0));
+    if (seed % 2 === 0) machine.crash();
+    else {
+      machine.files.failNext("syncData");
+      await assert.rejects(sim.runUntil(file.write(bytesOf("lost"), 4)), /syncData "\/f"/);
+    }
+    assert.equal(shown(machine, "/f")?.slice(0, 4), "kept", `seed ${seed}`);
+  }
+});
+
 test("unsynced writes are kept, lost or torn by sectors, and all three happen", async () => {
   const seen = new Set<string>();
   for (const seed of seeds(SEEDS)) {

@@ -87,11 +87,15 @@ export class Tap {
     return {
       ...fs,
       open: async (path, mode) => {
-        const file = await fs.open(path, mode);
         const name = inFolder(path);
-        if (mode === "read" || name === undefined || !LOG.test(name)) return file;
-        if (mode === "create") this.#drop(name);
-        return this.#tappedFile(file, name);
+        if (mode === "read" || name === undefined || !LOG.test(name)) {
+          return await fs.open(path, mode);
+        }
+        // A durable write in its two steps, so that what is seen between them is known as written.
+        const isDurable = mode === "durable";
+        const file = await fs.open(path, isDurable ? "create" : mode);
+        if (mode !== "write") this.#drop(name);
+        return this.#tappedFile(file, name, isDurable);
       },
       syncDir: async (path) => {
         await fs.syncDir(path);
@@ -122,7 +126,7 @@ export class Tap {
     if (left !== undefined && INSTALLING.test(left)) this.#installing = 0;
   }
 
-  #tappedFile(file: File, name: string): File {
+  #tappedFile(file: File, name: string, isDurable: boolean): File {
     return {
       read: (into, offset) => file.read(into, offset),
       size: () => file.size(),
@@ -130,6 +134,7 @@ export class Tap {
       write: async (view, offset) => {
         await file.write(view, offset);
         this.#wrote(name, view, offset);
+        if (isDurable) await this.#synced(name, file.syncData());
       },
       syncData: () => this.#synced(name, file.syncData()),
       sync: () => this.#synced(name, file.sync()),

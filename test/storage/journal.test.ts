@@ -76,6 +76,20 @@ test("one write and one sync for all that arrived while the last one was under w
   assert.equal(bytes, (await it.file("log.1")).length - 16);
 });
 
+test("zeros written ahead are not synced: the disk's errors are for the groups alone", async () => {
+  const it = await lab({ preAllocBytes: 65_536 });
+  const before = it.machine.files.count("syncData");
+  for (let n = 0; n < 8; n++) {
+    it.write(12_000);
+    await it.sim.runUntil(it.journal.drain());
+    await it.sim.run(it.sim.nowMs + 10); // the zeros behind it
+  }
+  assert.ok((await it.file("log.1")).length > it.journal.fileBytes, "zeros lie ahead");
+  assert.equal(it.machine.files.count("syncData") - before, 1 + 8, "the header, and one a group");
+  await it.sim.runUntil(it.journal.close());
+  assert.equal((await it.file("log.1")).length, it.journal.stats.bytes + 16, "and are cut off");
+});
+
 test("nothing is durable before its sync has ended, nor before the file's name is on the disk", async () => {
   const it = await lab();
   it.write(10);

@@ -11,9 +11,9 @@ export interface PlantedBug {
 export const PLANTED: readonly PlantedBug[] = [
   {
     name: "the log is not synced before it is acknowledged",
-    file: "src/storage/journal.ts",
-    find: "if (this.#options.forceSync) await this.#sync(file);",
-    put: "",
+    file: "src/storage/log_file.ts",
+    find: 'options.forceSync ? "durable" : "create"',
+    put: '"create"',
   },
   {
     name: "a follower acknowledges before its log has the txn",
