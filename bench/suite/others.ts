@@ -56,78 +56,81 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
     }
   });
 
-/** Pairs of servers, one after the other; of each, pairs of turns, of which the first warms up and is not counted. */
-const PAIRS = { full: { servers: 5, turns: 3 }, quick: { servers: 2, turns: 2 } };
+/** Threes of servers, one after the other; of each, turns, of which the first warms up and is not counted. */
+const THREES = { full: { servers: 5, turns: 3 }, quick: { servers: 2, turns: 2 } };
 const TURN = ["--seconds", "2", "--warmup", "0.5", "--mix", "getData=9,setData=1"];
 const SCRAPE_EVERY_MS = 1000;
 const NONE = "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider";
+/** `off` and `same` are two without metrics and HTTP: what differs between them is what the measure cannot tell. */
+const SIDES = ["off", "on", "same"] as const;
+type Side = (typeof SIDES)[number];
+/** Microseconds of the server's CPU per request. */
+type CpuUs = Readonly<Record<Side, number>>;
 
 /**
- * Two servers side by side: one without metrics and HTTP, one with both that is scraped each second. Each is loaded for
- * short turns while the other idles; who is first changes from pair to pair, so that what else the machine does weighs on
- * both. Two processes of the same code differ by several percent, hence several pairs of servers, which start in turn. The
- * figure is the median of all pairs' ratios.
+ * Three servers side by side: two without metrics and HTTP, one with both that is scraped each second. Each is loaded for
+ * short turns while the others idle; who is first changes from turn to turn, so that what else the machine does weighs on
+ * all. Two processes of the same code differ by several percent, hence several threes, which start in turn. The figure is
+ * the median of all ratios of on to off; that of same to off stands beside it.
  */
 export const metrics: Stage = async (context) => {
   const { settings, subject, note } = context;
   if (subject === "apache") return {};
-  const pairs = settings.quick ? PAIRS.quick : PAIRS.full;
-  const cpuUs: CpuPair[] = [];
-  for (let at = 0; at < pairs.servers; at++) {
-    const found = await comparedOnce(context, at % 2 === 0, pairs.turns);
-    note(`${subject}: ${found.map(({ off, on }) => (on / off).toFixed(3)).join(", ")}`);
+  const threes = settings.quick ? THREES.quick : THREES.full;
+  const cpuUs: CpuUs[] = [];
+  const ratio = (side: Side) => median(cpuUs.map((one) => one[side] / one.off));
+  for (let at = 0; at < threes.servers; at++) {
+    const found = await comparedOnce(context, at, threes.turns);
+    const all = (side: Side) => found.map((one) => (one[side] / one.off).toFixed(3)).join(", ");
+    note(`${subject}: on ${all("on")}; the same twice ${all("same")}`);
     cpuUs.push(...found);
   }
-  return { metrics: measure(median(cpuUs.map(({ off, on }) => on / off)), { cpuUs }) };
+  note(`${subject}: on ${ratio("on").toFixed(3)}; the same twice ${ratio("same").toFixed(3)}`);
+  return { metrics: measure(ratio("on"), { cpuUs, control: ratio("same") }) };
 };
 
-/** Microseconds of the server's CPU per request. */
-interface CpuPair {
-  readonly off: number;
-  readonly on: number;
+/** The sides, begun with another one each time. */
+function rotated(by: number): Side[] {
+  return SIDES.map((_, at) => SIDES[(at + by) % SIDES.length] as Side);
 }
 
-function comparedOnce(
-  context: StageContext,
-  isOffFirst: boolean,
-  turns: number,
-): Promise<CpuPair[]> {
+function comparedOnce(context: StageContext, at: number, turns: number): Promise<CpuUs[]> {
   const { folder, port, snapCount } = context.settings, name = context.subject as ServerName;
   const config = [`snapCount=${snapCount}`];
-  const adminPort = port + 2;
+  const adminPort = port + SIDES.length;
   const door = [
     "admin.enableServer=true",
     "admin.serverAddress=127.0.0.1",
     `admin.serverPort=${adminPort}`,
   ];
   return withWorkFolder(folder, async (work) => {
-    const servers: { off?: BenchServer; on?: BenchServer } = {};
+    const servers = new Map<Side, BenchServer>();
     const scrape = startScraping(adminPort);
     try {
-      for (const kind of isOffFirst ? ["off", "on"] as const : ["on", "off"] as const) {
-        servers[kind] = await startBenchServer(name, {
-          port: kind === "off" ? port : port + 1,
-          folder: join(work, kind),
-          config: [...config, ...(kind === "off" ? [NONE] : door)],
+      for (const side of rotated(at)) {
+        const server = await startBenchServer(name, {
+          port: port + SIDES.indexOf(side),
+          folder: join(work, side),
+          config: [...config, ...(side === "on" ? door : [NONE])],
         });
+        servers.set(side, server);
       }
-      const pairs: CpuPair[] = [];
+      const found: CpuUs[] = [];
       for (let turn = 0; turn <= turns; turn++) {
-        const pair = { off: NaN, on: NaN };
-        for (const kind of turn % 2 === 0 ? ["off", "on"] as const : ["on", "off"] as const) {
-          const server = servers[kind] as BenchServer;
+        const spent = { off: NaN, on: NaN, same: NaN };
+        for (const side of rotated(at + turn)) {
+          const server = servers.get(side) as BenchServer;
           const args = [...TURN, "--pid", String(server.pid)];
           const { serverCpuUs } = await load(context, `127.0.0.1:${server.port}`, args);
-          pair[kind] = serverCpuUs ?? NaN;
+          spent[side] = serverCpuUs ?? NaN;
         }
-        if (turn > 0) pairs.push(pair);
+        if (turn > 0) found.push(spent);
       }
       if (scrape.count() === 0) throw new Error("The metrics were never served");
-      return pairs;
+      return found;
     } finally {
       scrape.stop();
-      await servers.off?.stop();
-      await servers.on?.stop();
+      for (const server of servers.values()) await server.stop();
     }
   });
 }
