@@ -137,16 +137,17 @@ export class TreeView {
   /** A jute vector of names. */
   writeChildNames(id: NodeId, w: Writer): void {
     const count = this.childCount(id), { childLists } = this.nodes;
-    if (count < CHILDREN_MIN) return this.#gatherChildNames(id, count, w);
+    if (count < CHILDREN_MIN) return void this.#gatherChildNames(id, count, w);
     const kept = childLists.of(id);
     if (kept !== undefined) return w.raw(kept);
-    const start = w.pos;
-    this.#gatherChildNames(id, count, w);
-    childLists.gathered(id, w.bytes, start, w.pos);
+    const bytes = this.#gatherChildNames(id, count, w);
+    childLists.gathered(id, w.bytes, w.pos - bytes, w.pos);
   }
 
-  #gatherChildNames(id: NodeId, count: number, w: Writer): void {
+  /** @returns its bytes: where it begins may have moved, since a writer that grows may put what it holds elsewhere */
+  #gatherChildNames(id: NodeId, count: number, w: Writer): number {
     w.int32(count);
+    let bytes = 4;
     const { nodes } = this, { arena } = nodes;
     for (let child = this.firstChild(id); child >= 0;) {
       const page = nodes.pageOf(child), base = nodes.baseOf(child);
@@ -167,8 +168,10 @@ export class TreeView {
         }
         w.pos += 4 + length;
       }
+      bytes += 4 + length;
       child = page[base + L.NEXT_SIBLING] as number;
     }
+    return bytes;
   }
 
   /** One name as a ustring: to spread a long list over turns. */

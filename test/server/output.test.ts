@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Reader } from "../../src/jute/reader.ts";
 import { viewOf } from "../../src/jute/writer.ts";
+import { ustring, vector } from "../../src/protocol/schema.ts";
 import type { Address, Connection } from "../../src/runtime.ts";
 import { Output, OutputPool } from "../../src/server/output.ts";
 import { concat } from "../support/client.ts";
+import { childrenOf, newTree, put } from "../tree/support.ts";
 
 const ADDRESS: Address = { host: "127.0.0.1", port: 1, family: 4 };
 
@@ -145,4 +148,34 @@ test("zxids of 0 and -1 are written as such, large ones exactly", () => {
     BigInt(Number.MAX_SAFE_INTEGER),
   ]);
   assert.equal(view.getInt32(16), -101);
+});
+
+test("a list of children that the tree keeps is whole, whatever stood before it when it was gathered", () => {
+  const tree = newTree();
+  const paths: string[] = [];
+  for (let parent = 0; parent < 70; parent++) {
+    const path = `/p${parent}`;
+    put(tree, path);
+    for (let n = 0; n < 20 + parent * 40; n++) put(tree, `${path}/child-${n}`);
+    paths.push(path);
+  }
+  const wire = new Wire();
+  const output = new Output(wire, new OutputPool());
+  const wanted: string[][] = [], other = new Uint8Array(50_000);
+  for (let pass = 0; pass < 4; pass++) {
+    for (const [at, path] of paths.entries()) {
+      output.beginReply();
+      if ((at + pass) % 7 === 0) output.raw(other.subarray(0, 700 * at));
+      else tree.writeChildNames(tree.findPath(path), output);
+      output.endReply((at + pass) % 7 === 0 ? -1 : at, 0, 0);
+      if ((at + pass) % 31 === 0) output.flush();
+      wanted.push(childrenOf(tree, path));
+    }
+  }
+  output.flush();
+  for (const [at, { xid, body }] of framesIn(wire.bytes).entries()) {
+    if (xid < 0) continue;
+    const names = vector(ustring).read(new Reader().reset(Uint8Array.from(body), 0, body.length));
+    assert.deepEqual(names?.sort(), wanted[at]);
+  }
 });

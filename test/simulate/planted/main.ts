@@ -1,5 +1,5 @@
 /**
- * `npm run simulate:planted -- [--seeds 300] [--only N]`: proof that the campaign can fail. Each planted bug goes into a copy of the
+ * `npm run simulate:planted -- [--seeds 1000] [--only N]`: proof that the campaign can fail. Each planted bug goes into a copy of the
  * source, and seeds run until one finds it; the same seeds find nothing in the source as it is.
  */
 import { spawnSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { projectRoot } from "../../support/root.ts";
 import { PLANTED, type PlantedBug } from "./bugs.ts";
 
 const { values } = parseArgs({
-  options: { seeds: { type: "string", default: "300" }, only: { type: "string" } },
+  options: { seeds: { type: "string", default: "1000" }, only: { type: "string" } },
 });
 const root = projectRoot();
 const work = mkdtempSync(join(tmpdir(), "menagerie-planted-"));
