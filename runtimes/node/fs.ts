@@ -1,8 +1,8 @@
 /** Files by node:fs: positional reads and writes on the thread pool, fdatasync, directory sync. */
 import fs from "node:fs";
 import path from "node:path";
-import process from "node:process";
 import type { File, FileStat, Fs, OpenMode } from "../../src/runtime.ts";
+import { SYNC_FLAG, writesAreSynced } from "./durable_flag.ts";
 import { hostCode, mapError } from "./errors.ts";
 import { lockDirectory } from "./lock.ts";
 
@@ -20,15 +20,11 @@ function call<T>(what: () => string, start: (done: Done<T>) => void): Promise<T>
 }
 
 const CREATE_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT;
-/**
- * One trip to the thread pool instead of two, between which a busy loop lets a group wait. Elsewhere the flag is missing,
- * or promises less than fdatasync (macOS).
- */
-const SYNC_FLAG = process.platform === "linux" ? fs.constants.O_DSYNC : 0;
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: fs.constants.O_RDONLY,
   write: CREATE_FLAGS,
   create: CREATE_FLAGS | fs.constants.O_TRUNC,
+  // One trip to the thread pool a write instead of two, between which a busy loop lets it wait.
   durable: CREATE_FLAGS | fs.constants.O_TRUNC | SYNC_FLAG,
 };
 
@@ -120,7 +116,7 @@ function plain(done: Done<void>): (error: Error | null) => void {
 async function open(filePath: string, mode: OpenMode): Promise<File> {
   const what = () => `open "${filePath}" (${mode})`;
   const fd = await call<number>(what, (done) => fs.open(filePath, FLAGS[mode], 0o644, done));
-  return new NodeFile(fd, filePath, mode === "durable" && SYNC_FLAG === 0);
+  return new NodeFile(fd, filePath, mode === "durable" && !writesAreSynced(filePath));
 }
 
 async function stat(target: string): Promise<FileStat | undefined> {
