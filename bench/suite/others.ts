@@ -130,7 +130,7 @@ function comparedOnce(context: StageContext, at: number, turns: number): Promise
       return found;
     } finally {
       scrape.stop();
-      for (const server of servers.values()) await server.stop();
+      await Promise.all([...servers.values()].map((server) => server.stop()));
     }
   });
 }

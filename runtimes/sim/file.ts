@@ -40,7 +40,10 @@ export class SimFile implements File {
   /** A machine may stop between a durable write and its sync, as between a system's copy and its disk. */
   write(view: Uint8Array, offset: number): Promise<void> {
     const written = this.#write(view, offset);
-    return this.#syncsWrites ? written.then(() => this.syncData()) : written;
+    if (!this.#syncsWrites) return written;
+    return written.then(() =>
+      this.#sync("syncData", () => this.#node.syncRange(offset, view.length))
+    );
   }
 
   #write(view: Uint8Array, offset: number): Promise<void> {
@@ -90,9 +93,9 @@ export class SimFile implements File {
     return done;
   }
 
-  #sync(kind: "sync" | "syncData"): Promise<void> {
+  #sync(kind: "sync" | "syncData", work = () => this.#node.sync()): Promise<void> {
     const { random } = this.#work.host;
-    return this.#run(kind, () => this.#node.sync(), () => this.#node.failSync(random));
+    return this.#run(kind, work, () => this.#node.failSync(random));
   }
 
   #run<T>(kind: FileOperation, work: () => T, failed?: () => void, bytes = 0): Promise<T> {

@@ -62,6 +62,15 @@ export class FileNode {
     this.#unsynced = [];
   }
 
+  /** What a write that syncs itself makes durable, as on Linux: its range and the length; other bytes may still be lost. */
+  syncRange(offset: number, count: number): void {
+    this.#unsynced = this.#unsynced.filter((change) => {
+      const isPart = overlaps(change, offset, offset + count);
+      if (isPart) apply(this.durable, change);
+      return !isPart;
+    });
+  }
+
   /** As Linux does: pages that failed to reach the disk are forgotten, so that a later sync says yes without them. */
   failSync(random: Prng): void {
     this.#unsynced = this.#unsynced.filter(() => random.chance(1, 2));
@@ -123,6 +132,13 @@ export class FileNode {
     const end = Math.min(offset + count, (first + to) * SECTOR_BYTES);
     if (end > at) this.durable.zero(at, end - at);
   }
+}
+
+function overlaps(change: Change, start: number, end: number): boolean {
+  if (change.kind === "resize") return true;
+  const { offset } = change;
+  return offset < end &&
+    offset + (change.kind === "write" ? change.bytes.length : change.count) > start;
 }
 
 function apply(content: Content, change: Change): void {

@@ -141,8 +141,11 @@ export class Journal<E extends Pending> {
 
   /** Drains and closes the file; after a failure it only lets go of it. */
   async close(): Promise<void> {
+    // What comes while the last groups are drained is drained too: nothing is under way in the turn that closes.
+    while (this.#failure === undefined && (this.#isRunning || this.#segments.hasWork)) {
+      await this.drain().catch(() => {}); // reported by onFailure
+    }
     if (this.#isClosed) return;
-    if (this.#failure === undefined) await this.drain().catch(() => {}); // reported by onFailure
     this.#isClosed = true;
     const file = this.#file;
     this.#file = undefined;
@@ -212,6 +215,8 @@ export class Journal<E extends Pending> {
 
   async #append({ bytes, start, end }: Group<E>, file: LogFile): Promise<void> {
     const { clock } = this.#context.host;
+    const zeros = file.zerosBefore(end - start);
+    if (zeros !== undefined) await zeros;
     const beganMs = clock.monotonicMs();
     await file.append(bytes.subarray(start, end));
     if (!this.#options.forceSync) return;

@@ -43,6 +43,7 @@ export class LogFile {
   #padded = LOG_HEADER_BYTES;
   #padding: Promise<void> | undefined;
   #paddingFrom = 0;
+  #isOver = false;
 
   private constructor(file: File, name: string, options: LogFileOptions, header: Uint8Array) {
     this.#file = file;
@@ -81,17 +82,20 @@ export class LogFile {
     }
   }
 
-  /** Writes a sealed group, and with `forceSync` it is durable then. */
+  /** Zeros being written where a group of that length would go: it waits for them. */
+  zerosBefore(groupBytes: number): Promise<void> | undefined {
+    return this.position + groupBytes > this.#paddingFrom ? this.#padding : undefined;
+  }
+
+  /** Writes a sealed group, and with `forceSync` it is durable then. The caller has waited for {@link zerosBefore}. */
   async append(group: Uint8Array): Promise<void> {
-    const end = this.position + group.length;
-    if (this.#padding !== undefined && end > this.#paddingFrom) await this.#padding;
     await this.#file.write(group, this.position);
-    this.position = end;
+    this.position += group.length;
   }
 
   /** Writes zeros ahead when half a step is left; called between groups. @param groupBytes of the last one */
   padAhead(groupBytes = 0): void {
-    if (this.#padding !== undefined || this.#unit <= 0) return;
+    if (this.#isOver || this.#padding !== undefined || this.#unit <= 0) return;
     if (groupBytes > PREALLOC_GROUP_BYTES_MAX) return;
     const wanted = paddedSize(this.position + (this.#unit >> 1), this.#padded, this.#unit);
     const from = Math.max(this.#padded, this.position);
@@ -116,6 +120,7 @@ export class LogFile {
 
   /** Cuts the zeros off: a closed log ends with its last entry. */
   async close(): Promise<void> {
+    this.#isOver = true;
     try {
       if (this.#padding !== undefined) await this.#padding;
       if (this.#padded > this.position) await this.#file.truncate(this.position);
@@ -126,6 +131,7 @@ export class LogFile {
 
   /** After a failure: nothing more is written. */
   async abandon(): Promise<void> {
+    this.#isOver = true;
     if (this.#padding !== undefined) await this.#padding;
     await this.#closeBoth();
   }

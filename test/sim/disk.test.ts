@@ -54,6 +54,24 @@ test("a write to a durable file survives every crash once it has resolved, and i
   }
 });
 
+test("a durable write makes nothing durable but itself", async () => {
+  const seen = new Set<string>();
+  for (const seed of seeds(50)) {
+    const sim = createSim({ seed });
+    const machine = sim.machine("a");
+    const { fs } = machine.runtime;
+    const file = await sim.runUntil(fs.open("/f", "durable"));
+    await sim.runUntil(fs.syncDir("/"));
+    const other = await sim.runUntil(fs.open("/f", "write"));
+    await sim.runUntil(other.write(bytesOf("lost"), 600));
+    await sim.runUntil(file.write(bytesOf("kept"), 0));
+    machine.crash();
+    assert.equal(shown(machine, "/f")?.slice(0, 4), "kept", `seed ${seed}`);
+    seen.add(shown(machine, "/f")?.slice(600) ?? "");
+  }
+  assert.ok(seen.has("lost") && seen.size > 1, [...seen].join());
+});
+
 test("unsynced writes are kept, lost or torn by sectors, and all three happen", async () => {
   const seen = new Set<string>();
   for (const seed of seeds(SEEDS)) {

@@ -2,60 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvariantError } from "../../src/base/invariant.ts";
-import { Journal, type JournalOptions } from "../../src/storage/journal.ts";
 import { logHeader, paddedSize } from "../../src/storage/log_format.ts";
-import { createSim } from "../../runtimes/sim/index.ts";
-import type { Codec } from "../../wasm/codec.ts";
 import { createPlainCodec } from "../../wasm/codec.ts";
+import { lab } from "./journal_lab.ts";
 import { Reads, sealed } from "./logs.ts";
 import { FOLDER } from "./snapshots.ts";
-import { Author, codec, contextOf, Entry, Heard, zx } from "./support.ts";
-
-const DEFAULTS: JournalOptions = {
-  folder: FOLDER,
-  format: 3,
-  preAllocBytes: 0,
-  txnLogSizeLimitBytes: -1,
-  forceSync: true,
-  fsyncWarningMs: 1000,
-};
-
-async function lab(options: Partial<JournalOptions> = {}, with_: Codec = codec) {
-  const sim = createSim({ seed: 1 });
-  const machine = sim.machine("a");
-  const { fs } = machine.runtime;
-  await sim.runUntil(fs.mkdir(FOLDER));
-  const heard = new Heard();
-  const journal = new Journal<Entry>(contextOf(machine.runtime, heard), with_, {
-    ...DEFAULTS,
-    ...options,
-  });
-  const author = new Author();
-  const groups: number[][] = [];
-  const payloads: Uint8Array[] = [];
-  journal.onDurable = (entries) => {
-    groups.push(entries.map(({ zxid }) => zxid));
-    for (const { bytes, start, end } of entries) payloads.push(bytes.slice(start, end));
-  };
-  return {
-    sim,
-    machine,
-    journal,
-    groups,
-    payloads,
-    heard,
-    write(size: number, hint?: number): Uint8Array {
-      const data = new Uint8Array(size).fill(groups.length + 1);
-      const payload = author.payload({ kind: "create", path: `/n${author.db.lastZxid}`, data });
-      const w = journal.begin(hint ?? payload.length);
-      w.raw(payload);
-      journal.end(new Entry(author.db.lastZxid));
-      return payload;
-    },
-    file: (name: string) => sim.runUntil(fs.readFile(`${FOLDER}/${name}`)),
-    names: async () => (await sim.runUntil(fs.readDir(FOLDER))).sort(),
-  };
-}
+import { Author, codec, Entry, zx } from "./support.ts";
 
 test("one write and one sync for all that arrived while the last one was under way", async () => {
   const it = await lab();
@@ -100,26 +52,6 @@ test("nothing is durable before its sync has ended, nor before the file's name i
   }
   assert.equal(it.machine.files.count("syncDir"), 1);
   assert.equal(it.journal.stats.fsyncCount, 1);
-});
-
-test("an entry that arrives while the journal comes to rest is written too, in whichever microtask", async () => {
-  for (let microtasks = 0; microtasks < 20; microtasks++) {
-    const it = await lab();
-    const heard = it.journal.onDurable;
-    it.journal.onDurable = (entries) => {
-      heard(entries);
-      if (it.groups.length === 1) void later();
-    };
-    const later = async (): Promise<void> => {
-      for (let n = 0; n < microtasks; n++) await Promise.resolve();
-      it.write(10);
-      it.journal.flush();
-    };
-    it.write(10);
-    it.journal.flush();
-    await it.sim.run(it.sim.nowMs + 1000);
-    assert.deepEqual(it.groups, [[1], [2]], `after ${microtasks} microtasks`);
-  }
 });
 
 test("what is written is what was given, in both formats, whatever the sizes", async () => {
