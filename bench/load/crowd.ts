@@ -87,19 +87,19 @@ class Crowd {
   }
 
   async open(sessions: number): Promise<void> {
+    // From the start: a slow server's first sessions must not end before its last ones are there.
+    setInterval(() => {
+      for (const connection of this.#connections) connection.write(PING);
+    }, PING_EVERY_MS);
     for (let from = 0; from < sessions; from += OPEN_AT_A_TIME) {
       const count = Math.min(OPEN_AT_A_TIME, sessions - from);
       await Promise.all(Array.from({ length: count }, () => this.#openOne()));
     }
-    setInterval(() => {
-      for (const connection of this.#connections) connection.write(PING);
-    }, PING_EVERY_MS);
   }
 
   async #openOne(): Promise<void> {
     const port = this.#port;
     const net = await this.#runtime.net.connect({ host: "127.0.0.1", port, timeoutMs: 20_000 });
-    this.#connections.push(net);
     await new Promise<void>((resolve) => {
       let hasSession = false;
       const walker = new FrameWalker(HEAD_BYTES, {
@@ -114,6 +114,7 @@ class Crowd {
       net.onClose(() => fail("the server closed a connection"));
       net.write(connectFrame());
     });
+    this.#connections.push(net);
   }
 
   #count(xid: number, error: number): void {
