@@ -18,6 +18,11 @@ export const GROUP_BYTES_SOFT = 1024 * 1024;
 export const PREALLOC_GROUP_BYTES_MAX = 32 * 1024;
 /** Bytes that may wait for the disk in buffers outside the codec's regions: entries larger than a region. */
 export const JOURNAL_PLAIN_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Of a snapshot under way: what is not on the disk yet. A sync of the log waits for what the file system has to write, and
+ * one sync of 180 MB at the end held a group up for 65 ms.
+ */
+export const SNAPSHOT_UNSYNCED_BYTES_MAX = 4 * 1024 * 1024;
 /** Snapshots tried, newest first, before the start is refused (storage-format §7.4). */
 export const SNAPSHOTS_TRIED_MAX = 100;
 /** Files may be checked for torn tails by looking for good entries behind damage: checksummed bytes per file byte. */

@@ -13,6 +13,7 @@ import type { Cancel, File, MonotonicMs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
 import { type ByteSink, openSink } from "./byte_stream.ts";
 import type { FileFormat, StorageContext } from "./host.ts";
+import { SNAPSHOT_UNSYNCED_BYTES_MAX } from "./limits.ts";
 import { type Compression, snapshotName, type StoredName } from "./names.ts";
 import { RegionWriter } from "./region_writer.ts";
 import {
@@ -171,7 +172,13 @@ export class Snapshotter {
     let bytes = 0;
     try {
       const sink = openSink(file, compression, gzip);
-      await this.#stream(taking, end, sink, paced);
+      let synced = 0;
+      const syncSome = async (): Promise<void> => {
+        if (!paced || sink.fileBytes - synced < SNAPSHOT_UNSYNCED_BYTES_MAX) return;
+        synced = sink.fileBytes;
+        await file.syncData();
+      };
+      await this.#stream(taking, end, sink, paced, syncSome);
       await sink.end();
       await file.sync();
       await file.close();
@@ -191,6 +198,7 @@ export class Snapshotter {
     end: () => SnapshotEnd,
     sink: ByteSink,
     paced: boolean,
+    syncSome: () => Promise<void>,
   ): Promise<void> {
     const { clock } = this.#context.host;
     let writing: Promise<void> = Promise.resolve();
@@ -203,7 +211,7 @@ export class Snapshotter {
         const pauseMs = slicePauseMs(clock.monotonicMs() - beganMs);
         if (done || taking.isPieceFull) {
           await writing;
-          writing = sink.write(taking.turnPiece());
+          writing = sink.write(taking.turnPiece()).then(syncSome);
           writing.catch(() => {}); // awaited at the next piece or at the end
         }
         if (paced && !done) await this.#pause((clock.monotonicMs() + pauseMs) as MonotonicMs);

@@ -223,6 +223,20 @@ test("an ACL list that came after the map was copied is known again after replay
   assert.deepEqual((await load(sim, machine, again.report.name)).db.tree.acls.size, 2);
 });
 
+test("a large snapshot goes to the disk by and by, so that no sync of the log waits for all of it", async () => {
+  const { sim, machine } = machineOf();
+  const author = new Author(), data = new Uint8Array(1024 * 1024).fill(7);
+  for (let n = 0; n < 18; n++) author.payload({ kind: "create", path: `/n${n}`, data });
+  await take(sim, machine, author.db);
+  assert.equal(machine.files.count("syncData"), 4, "one in 4 MiB");
+  assert.equal(machine.files.count("sync"), 1, "and all of it at the end");
+  // A sync on the way that fails is a snapshot that fails.
+  machine.files.failNext("syncData");
+  await assert.rejects(sim.runUntil(snapshotterOf(machine).take(author.db)), /syncData/);
+  const names = await sim.runUntil(machine.runtime.fs.readDir(FOLDER));
+  assert.deepEqual(names, ["snapshot.12"]);
+});
+
 test("a failed snapshot leaves the list as it was, and the next one works", async () => {
   for (let failAt = 1;; failAt++) {
     const { sim, machine } = machineOf(failAt);
