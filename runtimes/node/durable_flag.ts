@@ -1,6 +1,6 @@
 /**
  * Whether O_DSYNC reaches the system. Hosts have dropped flags that they do not know, or numbered them as another system
- * does (Deno before 2.5: denoland/deno#30092), and a log that silently is not synced loses what was acknowledged: so the
+ * does (Deno 2.4.3: denoland/deno#30191), and a log that silently is not synced loses what was acknowledged: so the
  * system is asked, once per process.
  */
 import fs from "node:fs";

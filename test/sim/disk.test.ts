@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSim, type Machine, type Sim } from "../../runtimes/sim/index.ts";
-import type { File, Fs } from "../../src/runtime.ts";
+import type { File, Fs, OpenMode } from "../../src/runtime.ts";
 import { bytesOf, failsWith, text } from "../support/conformance.ts";
 
 const SEEDS = 200;
@@ -12,11 +12,14 @@ function seeds(count: number): number[] {
 }
 
 /** A machine with an empty file `/f`, itself and its name durable. */
-async function withFile(seed: number): Promise<{ sim: Sim; machine: Machine; file: File }> {
+async function withFile(
+  seed: number,
+  mode: OpenMode = "create",
+): Promise<{ sim: Sim; machine: Machine; file: File }> {
   const sim = createSim({ seed });
   const machine = sim.machine("a");
   const { fs } = machine.runtime;
-  const file = await sim.runUntil(fs.open("/f", "create"));
+  const file = await sim.runUntil(fs.open("/f", mode));
   await sim.runUntil(fs.syncDir("/"));
   return { sim, machine, file };
 }
@@ -39,11 +42,7 @@ test("synced bytes survive every crash", async () => {
 
 test("a write to a durable file survives every crash once it has resolved, and its sync can fail", async () => {
   for (const seed of seeds(50)) {
-    const sim = createSim({ seed });
-    const machine = sim.machine("a");
-    const { fs } = machine.runtime;
-    const file = await sim.runUntil(fs.open("/f", "durable"));
-    await sim.runUntil(fs.syncDir("/"));
+    const { sim, machine, file } = await withFile(seed, "durable");
     await sim.runUntil(file.write(bytesOf("kept"), 0));
     if (seed % 2 === 0) machine.crash();
     else {
@@ -57,12 +56,8 @@ test("a write to a durable file survives every crash once it has resolved, and i
 test("a durable write makes nothing durable but itself", async () => {
   const seen = new Set<string>();
   for (const seed of seeds(50)) {
-    const sim = createSim({ seed });
-    const machine = sim.machine("a");
-    const { fs } = machine.runtime;
-    const file = await sim.runUntil(fs.open("/f", "durable"));
-    await sim.runUntil(fs.syncDir("/"));
-    const other = await sim.runUntil(fs.open("/f", "write"));
+    const { sim, machine, file } = await withFile(seed, "durable");
+    const other = await sim.runUntil(machine.runtime.fs.open("/f", "write"));
     await sim.runUntil(other.write(bytesOf("lost"), 600));
     await sim.runUntil(file.write(bytesOf("kept"), 0));
     machine.crash();
