@@ -1,2 +1,8 @@
 /** Bun's node:fs: Bun.file has neither positional writes nor fdatasync. */
-export { nodeFs as bunFs } from "../node/fs.ts";
+import type { Fs } from "../../src/runtime.ts";
+import { SYNC_FLAG } from "../node/durable_flag.ts";
+import { nodeFs } from "../node/fs.ts";
+
+export function bunFs(): Fs {
+  return nodeFs(SYNC_FLAG);
+}

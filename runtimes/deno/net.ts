@@ -5,7 +5,7 @@ import { nodeNet } from "../node/net.ts";
 import { hostCode } from "./errors.ts";
 
 export function denoNet(): Net {
-  const net = nodeNet();
+  const net = nodeNet(false);
   return {
     connect: net.connect,
     listen: (options, onConnection) =>

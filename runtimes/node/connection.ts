@@ -6,6 +6,7 @@ import net from "node:net";
 import type { Address, Connection } from "../../src/runtime.ts";
 import type { RuntimeError } from "../../src/runtime.ts";
 import { mapError } from "./errors.ts";
+import type { SharedReads } from "./reading.ts";
 
 export class NodeConnection implements Connection {
   readonly remote: Address;
@@ -18,14 +19,18 @@ export class NodeConnection implements Connection {
   #ended = false;
   #needDrain = false;
   #failure: RuntimeError | undefined;
+  readonly #reads: SharedReads | undefined;
   #data: ((chunk: Uint8Array) => void) | undefined;
+  #paused = false;
   #end: () => void = () => {};
   #close: (error: RuntimeError | undefined) => void = () => {};
   #drain: () => void = () => {};
   readonly #written = (): void => this.#onWritten();
 
-  constructor(socket: net.Socket) {
+  /** @param reads of a socket that reads into the shared buffer; it has not begun to */
+  constructor(socket: net.Socket, reads?: SharedReads) {
     this.#socket = socket;
+    this.#reads = reads;
     this.remote = addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     this.local = addressOf(socket.localAddress ?? "", socket.localPort ?? 0);
     socket.on("error", (error) => {
@@ -44,10 +49,15 @@ export class NodeConnection implements Connection {
     return this.#closed ? 0 : this.#socket.writableLength;
   }
 
+  /** Reading begins here, so nothing is lost before. */
   onData(handler: (chunk: Uint8Array) => void): void {
-    if (this.#data !== undefined) this.#socket.off("data", this.#data);
-    this.#data = handler;
-    this.#socket.on("data", handler); // reading begins here, so nothing is lost before
+    if (this.#reads !== undefined) this.#reads.deliver = handler;
+    else {
+      if (this.#data !== undefined) this.#socket.off("data", this.#data);
+      this.#data = handler;
+      this.#socket.on("data", handler);
+    }
+    if (!this.#paused) this.#read();
   }
 
   onEnd(handler: () => void): void {
@@ -75,11 +85,19 @@ export class NodeConnection implements Connection {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    this.#read();
+  }
+
+  /** With shared reads `resume` would begin again a turn later, even if a pause came between. */
+  #read(): void {
+    if (this.#reads === undefined) this.#socket.resume();
+    else this.#socket.read(0);
   }
 
   end(): void {

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { File, FileStat, Fs, OpenMode } from "../../src/runtime.ts";
-import { SYNC_FLAG, writesAreSynced } from "./durable_flag.ts";
+import { writesAreSynced } from "./durable_flag.ts";
 import { hostCode, mapError } from "./errors.ts";
 import { lockDirectory } from "./lock.ts";
 
@@ -20,12 +20,10 @@ function call<T>(what: () => string, start: (done: Done<T>) => void): Promise<T>
 }
 
 const CREATE_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT;
-const FLAGS: Readonly<Record<OpenMode, number>> = {
+const FLAGS: Readonly<Record<Exclude<OpenMode, "durable">, number>> = {
   read: fs.constants.O_RDONLY,
   write: CREATE_FLAGS,
   create: CREATE_FLAGS | fs.constants.O_TRUNC,
-  // One trip to the thread pool a write instead of two, between which a busy loop lets it wait.
-  durable: CREATE_FLAGS | fs.constants.O_TRUNC | SYNC_FLAG,
 };
 
 class NodeFile implements File {
@@ -113,10 +111,12 @@ function plain(done: Done<void>): (error: Error | null) => void {
   return (error) => done(error, undefined);
 }
 
-async function open(filePath: string, mode: OpenMode): Promise<File> {
+async function open(filePath: string, mode: OpenMode, syncFlag: number): Promise<File> {
   const what = () => `open "${filePath}" (${mode})`;
-  const fd = await call<number>(what, (done) => fs.open(filePath, FLAGS[mode], 0o644, done));
-  return new NodeFile(fd, filePath, mode === "durable" && !writesAreSynced(filePath));
+  const flags = mode === "durable" ? FLAGS.create | syncFlag : FLAGS[mode];
+  const fd = await call<number>(what, (done) => fs.open(filePath, flags, 0o644, done));
+  const syncsWrites = mode === "durable" && (syncFlag === 0 || !writesAreSynced(filePath));
+  return new NodeFile(fd, filePath, syncsWrites);
 }
 
 async function stat(target: string): Promise<FileStat | undefined> {
@@ -151,9 +151,10 @@ function remove(target: string): Promise<void> {
   });
 }
 
-export function nodeFs(): Fs {
+/** @param syncFlag with which durable files are opened, so that a write is its own sync; 0: fdatasync follows each */
+export function nodeFs(syncFlag: number): Fs {
   return {
-    open,
+    open: (filePath, mode) => open(filePath, mode, syncFlag),
     stat,
     syncDir,
     lock: lockDirectory,

@@ -2,6 +2,7 @@
 import process from "node:process";
 import type { Runtime } from "../../src/runtime.ts";
 import { nodeClock } from "./clock.ts";
+import { SYNC_FLAG } from "./durable_flag.ts";
 import { nodeFs } from "./fs.ts";
 import { nodeGzip } from "./gzip.ts";
 import { nodeHash } from "./hash.ts";
@@ -13,8 +14,8 @@ export function nodeRuntime(): Runtime {
   return {
     name: "node",
     version: process.versions.node,
-    net: nodeNet(),
-    fs: nodeFs(),
+    net: nodeNet(true),
+    fs: nodeFs(SYNC_FLAG),
     clock: nodeClock(),
     random: nodeRandom(),
     hash: nodeHash(),

@@ -4,16 +4,24 @@ import type { Connection, DialOptions, Listener, ListenOptions, Net } from "../.
 import { RuntimeError } from "../../src/runtime.ts";
 import { addressOf, NodeConnection } from "./connection.ts";
 import { mapError } from "./errors.ts";
+import { SharedReads, withSharedReads } from "./reading.ts";
 
 function listen(
   options: ListenOptions,
   onConnection: (connection: Connection) => void,
+  sharesReads: boolean,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: options.keepAlive === true },
-      (socket) => onConnection(new NodeConnection(socket)),
-    );
+    const server = net.createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: options.keepAlive === true,
+      pauseOnConnect: sharesReads,
+    }, (accepted) => {
+      if (!sharesReads) return onConnection(new NodeConnection(accepted));
+      const { socket, reads } = withSharedReads(accepted);
+      onConnection(new NodeConnection(socket, reads));
+    });
     server.once("error", (error) => {
       reject(mapError(error, `listen on ${options.host ?? "*"}:${options.port}`));
     });
@@ -46,15 +54,18 @@ class NodeListener implements Listener {
   }
 }
 
-function connect(options: DialOptions): Promise<Connection> {
+function connect(options: DialOptions, sharesReads: boolean): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const what = `connect to ${options.host}:${options.port}`;
+    const reads = sharesReads ? new SharedReads() : undefined;
     const socket = net.connect({
       host: options.host,
       port: options.port,
       allowHalfOpen: true,
       noDelay: true,
+      ...(reads === undefined ? {} : { onread: reads.onread }),
     });
+    if (reads !== undefined) socket.pause(); // until somebody takes the data
     const abandon = (code: "TIMED_OUT" | "CLOSED", why: string): void => {
       clearTimeout(timer);
       reject(new RuntimeError(code, `Cannot ${what}: ${why}`));
@@ -75,13 +86,17 @@ function connect(options: DialOptions): Promise<Connection> {
     socket.once("connect", () => {
       clearTimeout(timer);
       isOpen = true;
-      const connection = new NodeConnection(socket);
+      const connection = new NodeConnection(socket, reads);
       socket.off("error", fail);
       resolve(connection);
     });
   });
 }
 
-export function nodeNet(): Net {
-  return { listen, connect };
+/** @param sharesReads whether sockets read into one buffer (reading.ts) */
+export function nodeNet(sharesReads: boolean): Net {
+  return {
+    listen: (options, onConnection) => listen(options, onConnection, sharesReads),
+    connect: (options) => connect(options, sharesReads),
+  };
 }

@@ -1,0 +1,46 @@
+/**
+ * Where the sockets of Node read into: one buffer that all of them share, since a chunk is valid during its call only.
+ * By itself node:net makes an ArrayBuffer for each read, and V8 answers that much memory outside its heap with a
+ * collection of everything, ten times a second under a load of writes (docs/internals/performance.md).
+ *
+ * A socket that a server accepted takes `onread` only when it is made anew around its handle, which Node does not
+ * promise to keep: where there is none, the socket stays as it is and its data comes as events.
+ */
+import net from "node:net";
+
+const BYTES = 64 * 1024;
+let shared: Uint8Array | undefined;
+
+/** What a connection that reads this way says and is told. */
+export class SharedReads {
+  /** The connection's handler, once it has one. */
+  deliver: (chunk: Uint8Array) => void = () => {};
+
+  get onread(): net.OnReadOpts {
+    shared ??= new Uint8Array(BYTES);
+    return {
+      buffer: shared,
+      callback: (bytes, buffer) => {
+        this.deliver(buffer.subarray(0, bytes));
+        return true;
+      },
+    };
+  }
+}
+
+interface Handled {
+  _handle?: object | null;
+}
+
+/** @param accepted paused by its server. @returns the socket to use from now on, and its reads if they are shared */
+export function withSharedReads(
+  accepted: net.Socket,
+): { readonly socket: net.Socket; readonly reads: SharedReads | undefined } {
+  const handled = accepted as unknown as Handled;
+  const handle = handled._handle;
+  if (handle === undefined || handle === null) return { socket: accepted, reads: undefined };
+  handled._handle = null;
+  const reads = new SharedReads();
+  const options = { handle, onread: reads.onread, manualStart: true, allowHalfOpen: true };
+  return { socket: new net.Socket(options), reads };
+}
