@@ -57,8 +57,8 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
   });
 
 /** Threes of servers, one after the other; of each, turns, of which the first warms up and is not counted. */
-const THREES = { full: { servers: 5, turns: 3 }, quick: { servers: 2, turns: 2 } };
-const TURN = ["--seconds", "2", "--warmup", "0.5", "--mix", "getData=9,setData=1"];
+const THREES = { full: { servers: 3, turns: 13 }, quick: { servers: 2, turns: 2 } };
+const TURN = ["--seconds", "1", "--warmup", "0.3", "--mix", "getData=9,setData=1"];
 const SCRAPE_EVERY_MS = 1000;
 const NONE = "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider";
 /** `off` and `same` are two without metrics and HTTP: what differs between them is what the measure cannot tell. */

@@ -8,6 +8,7 @@ import type { Fs } from "../runtime.ts";
 import type { SnapshotFile } from "../server/control.ts";
 import type { ByteSource } from "../storage/byte_stream.ts";
 import type { DoorEnv } from "./context.ts";
+import { whole } from "./whole.ts";
 
 const JSON_TYPE = "application/json;charset=utf-8";
 /** The one command that must not be asked for by GET, and the two that are given credentials. */
@@ -20,7 +21,7 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
   const base = commandUrl.startsWith("/") ? commandUrl : `/${commandUrl}`;
   const list = commands.names.map((name) => `<a href="${base}/${name}">${name}</a>\n<br/>\n`)
     .join("");
-  const show = (): Response => new Response(list, { headers: { "content-type": "text/html" } });
+  const show = (): Response => whole(list, { "content-type": "text/html" });
   app.get(base, show);
   app.get(`${base}/`, show);
   app.all(`${base}/:name`, async (c) => {
@@ -34,7 +35,7 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
     if (!allowed.includes(method)) {
       const error = `Method ${method} is not allowed`;
       const headers = { "content-type": JSON_TYPE, "allow": allowed.join(", ") };
-      return new Response(javaJson({ command: name, error }), { status: 405, headers });
+      return whole(javaJson({ command: name, error }), headers, 405);
     }
     const request: AdminRequest = {
       method,
@@ -46,10 +47,10 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
     const { status, body, file, isStreaming } = await commands.run(name, request);
     const headers: Record<string, string> = { "content-type": JSON_TYPE };
     if (status === 401) headers["www-authenticate"] = "digest";
-    if (file === undefined) return new Response(`${javaJson(body)}`, { status, headers });
+    if (file === undefined) return whole(javaJson(body), headers, status);
     headers["last_zxid"] = `0x${hexOf(file.zxid)}`;
     headers["snapshot_size"] = String(file.bytes);
-    if (isStreaming !== true) return new Response(javaJson(body), { status, headers });
+    if (isStreaming !== true) return whole(javaJson(body), headers, status);
     headers["content-type"] = "application/octet-stream";
     return new Response(fileStream(host.runtime.fs, file), { status, headers });
   });
@@ -64,23 +65,20 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
 export function metricsResponse({ view, runtime, version }: AdminHost): Response {
   // A scraper that shows the target as down tells more than a page of zeros.
   if (!view.stats.areCounted) {
-    return new Response("No metrics: metricsProvider.className is NullMetricsProvider\n", {
-      status: 404,
-      headers: { "content-type": "text/plain; charset=utf-8" },
-    });
+    const text = "No metrics: metricsProvider.className is NullMetricsProvider\n";
+    return whole(text, { "content-type": "text/plain; charset=utf-8" }, 404);
   }
-  return new Response(prometheusText(view, runtime, version), {
-    headers: { "content-type": PROMETHEUS_TYPE },
-  });
+  return whole(prometheusText(view, runtime, version), { "content-type": PROMETHEUS_TYPE });
 }
 
 /** live: the process answers; ready: it serves clients; leader: writes are decided here. */
 function addHealth(app: Hono<DoorEnv>, { view }: AdminHost): void {
   const answer = (ok: boolean): Response =>
-    new Response(JSON.stringify({ ok, mode: view.mode, serving: view.serving }), {
-      status: ok ? 200 : 503,
-      headers: { "content-type": "application/json" },
-    });
+    whole(
+      JSON.stringify({ ok, mode: view.mode, serving: view.serving }),
+      { "content-type": "application/json" },
+      ok ? 200 : 503,
+    );
   app.get("/health/live", () => answer(true));
   app.get("/health/ready", () => answer(view.serving));
   app.get(

@@ -11,7 +11,7 @@ import { type Area, Guard } from "./guard.ts";
 import { factsOf, Problem, problemResponse } from "./problem.ts";
 import { createRest, type Way } from "./rest.ts";
 import type { Tokens } from "./tokens.ts";
-import { responseOf, type Whole } from "./whole.ts";
+import { responseOf, type Whole, whole } from "./whole.ts";
 
 export interface AppParts {
   readonly runtime: Runtime;
@@ -86,10 +86,7 @@ export function createApp(parts: AppParts): App {
 
 /** Of a gateway by itself. */
 function health(ok: boolean): Response {
-  return new Response(JSON.stringify({ ok }), {
-    status: ok ? 200 : 503,
-    headers: { "content-type": "application/json" },
-  });
+  return whole(JSON.stringify({ ok }), { "content-type": "application/json" }, ok ? 200 : 503);
 }
 
 function finish({ headers }: Response | Whole, cors: Readonly<Record<string, string>>): void {

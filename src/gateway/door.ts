@@ -14,6 +14,7 @@ import {
 } from "../runtime.ts";
 import type { App } from "./app.ts";
 import { loadTokens } from "./tokens.ts";
+import { responseOf } from "./whole.ts";
 
 const DEFAULT_PORT = 8080;
 
@@ -72,11 +73,13 @@ async function openMetrics(
 ): Promise<HttpListener | undefined> {
   if (server?.view.options.metricsPortEnabled !== true) return undefined;
   const { metricsAddress, metricsPort, adminIdleTimeoutMs } = server.view.options;
-  const fetch: HttpHandler["fetch"] = async (request) => {
+  const fetch: HttpHandler["fetch"] = async (request, peer) => {
     const { metricsResponse } = await import("./admin_routes.ts");
     const isAsked = new URL(request.url).pathname === "/metrics" &&
       (request.method === "GET" || request.method === "HEAD");
-    return isAsked ? metricsResponse(server) : new Response(null, { status: 404 });
+    return isAsked
+      ? responseOf(metricsResponse(server), peer)
+      : new Response(null, { status: 404 });
   };
   const options = { host: metricsAddress, port: metricsPort, idleTimeoutMs: adminIdleTimeoutMs };
   try {

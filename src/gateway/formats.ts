@@ -4,7 +4,7 @@ import { utf8Decode, utf8Encode } from "../base/host.ts";
 import { base64 } from "../session/auth/base64.ts";
 import { fromBase64 } from "./guard.ts";
 import { Problem } from "./problem.ts";
-import { Whole } from "./whole.ts";
+import { whole } from "./whole.ts";
 
 export type Format = "json" | "cbor" | "raw";
 
@@ -164,6 +164,5 @@ export function answer(
     ? cborEncode(value, { ignoreUndefinedProperties: true })
     : JSON.stringify(value);
   const type = TYPE_OF[format === "cbor" ? "cbor" : "json"];
-  // Hono asks nothing of a response that this has not.
-  return new Whole(status, { "content-type": type, ...headers }, body) as unknown as Response;
+  return whole(body, { "content-type": type, ...headers }, status);
 }

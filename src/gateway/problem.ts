@@ -2,6 +2,7 @@
 import { messageOf } from "../base/errors.ts";
 import { ZkError, type ZkErrorCode } from "../client/errors.ts";
 import { Code, codeName } from "../protocol/codes.ts";
+import { whole } from "./whole.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
@@ -133,8 +134,5 @@ function facts(
 
 export function problemResponse(error: unknown): Response {
   const { status, headers, body } = factsOf(error);
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": PROBLEM_TYPE, ...headers },
-  });
+  return whole(JSON.stringify(body), { "content-type": PROBLEM_TYPE, ...headers }, status);
 }

@@ -16,6 +16,7 @@ import { otherRoutes } from "./rest_others.ts";
 import type { RestParts } from "./rest_parts.ts";
 import { INSIDE, serverNet } from "./server_net.ts";
 import { EventStreams } from "./streams.ts";
+import { whole } from "./whole.ts";
 
 /** How requests reach ZooKeeper. */
 export interface Way {
@@ -82,7 +83,7 @@ export function createRest(
   let document: string | undefined;
   app.get("/v1/openapi.json", () => {
     document ??= JSON.stringify(openApi(version));
-    return new Response(document, { headers: { "content-type": "application/json" } });
+    return whole(document, { "content-type": "application/json" });
   });
   app.all("/v1/openapi.json", () => notAllowed("GET, HEAD"));
   app.route("/", nodeRoutes(parts));

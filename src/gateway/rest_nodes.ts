@@ -29,6 +29,7 @@ import {
   statOf,
   Ttl,
 } from "./schemas.ts";
+import { whole } from "./whole.ts";
 
 const NODES = "/v1/nodes";
 const STATS = "/v1/stats";
@@ -79,9 +80,7 @@ async function readNode(c: C, parts: RestParts): Promise<Response> {
   }
   const raw = { ...headers, "zk-stat": JSON.stringify(statOf(stat)) };
   if (data === null) return new Response(null, { status: 204, headers: raw });
-  return new Response(data as ConstructorParameters<typeof Response>[0], {
-    headers: { ...raw, "content-type": "application/octet-stream" },
-  });
+  return whole(data, { ...raw, "content-type": "application/octet-stream" });
 }
 
 async function readStat(c: C, parts: RestParts): Promise<Response> {
