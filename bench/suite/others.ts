@@ -56,37 +56,45 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
     }
   });
 
-/** Threes of servers, one after the other; of each, turns, of which the first warms up and is not counted. */
-const THREES = { full: { servers: 3, turns: 13 }, quick: { servers: 2, turns: 2 } };
-const TURN = ["--seconds", "1", "--warmup", "0.3", "--mix", "getData=9,setData=1"];
+/** Fours of servers, one after the other; of each, turns, of which the first warms up and is not counted. */
+const FOURS = { full: { servers: 7, turns: 2 }, quick: { servers: 2, turns: 1 } };
+const TURN = ["--seconds", "4", "--warmup", "1", "--mix", "getData=9,setData=1"];
 const SCRAPE_EVERY_MS = 1000;
 const NONE = "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider";
-/** `off` and `same` are two without metrics and HTTP: what differs between them is what the measure cannot tell. */
-const SIDES = ["off", "on", "same"] as const;
+/**
+ * `on` has metrics and the HTTP door; `scraped` too, and is asked for them each second. `off` and `same` are two with
+ * neither: what differs between them is what the measure cannot tell.
+ */
+const SIDES = ["off", "on", "scraped", "same"] as const;
 type Side = (typeof SIDES)[number];
 /** Microseconds of the server's CPU per request. */
 type CpuUs = Readonly<Record<Side, number>>;
 
 /**
- * Three servers side by side: two without metrics and HTTP, one with both that is scraped each second. Each is loaded for
- * short turns while the others idle; who is first changes from turn to turn, so that what else the machine does weighs on
- * all. Two processes of the same code differ by several percent, hence several threes, which start in turn. The figure is
- * the median of all ratios of on to off; that of same to off stands beside it.
+ * Four servers side by side, all loaded at once, so that what else the machine does weighs on all in the same seconds; loaded
+ * in turn, one ratio lay between 0.7 and 1.8. Two processes of the same code differ by several percent, hence several fours.
+ * The figure is the median of all ratios of on to off; those of scraped and of same to off stand beside it.
  */
 export const metrics: Stage = async (context) => {
   const { settings, subject, note } = context;
   if (subject === "apache") return {};
-  const threes = settings.quick ? THREES.quick : THREES.full;
+  const fours = settings.quick ? FOURS.quick : FOURS.full;
   const cpuUs: CpuUs[] = [];
   const ratio = (side: Side) => median(cpuUs.map((one) => one[side] / one.off));
-  for (let at = 0; at < threes.servers; at++) {
-    const found = await comparedOnce(context, at, threes.turns);
+  for (let at = 0; at < fours.servers; at++) {
+    const found = await comparedOnce(context, at, fours.turns);
     const all = (side: Side) => found.map((one) => (one[side] / one.off).toFixed(3)).join(", ");
-    note(`${subject}: on ${all("on")}; the same twice ${all("same")}`);
+    note(
+      `${subject}: on ${all("on")}; scraped ${all("scraped")}; the same twice ${all("same")}`,
+    );
     cpuUs.push(...found);
   }
-  note(`${subject}: on ${ratio("on").toFixed(3)}; the same twice ${ratio("same").toFixed(3)}`);
-  return { metrics: measure(ratio("on"), { cpuUs, control: ratio("same") }) };
+  const beside = { scraped: ratio("scraped"), control: ratio("same") };
+  note(
+    `${subject}: on ${ratio("on").toFixed(3)}; scraped ${beside.scraped.toFixed(3)}; ` +
+      `the same twice ${beside.control.toFixed(3)}`,
+  );
+  return { metrics: measure(ratio("on"), { cpuUs, ...beside }) };
 };
 
 /** The sides, begun with another one each time. */
@@ -97,33 +105,38 @@ function rotated(by: number): Side[] {
 function comparedOnce(context: StageContext, at: number, turns: number): Promise<CpuUs[]> {
   const { folder, port, snapCount } = context.settings, name = context.subject as ServerName;
   const config = [`snapCount=${snapCount}`];
-  const adminPort = port + SIDES.length;
-  const door = [
-    "admin.enableServer=true",
-    "admin.serverAddress=127.0.0.1",
-    `admin.serverPort=${adminPort}`,
-  ];
+  const adminPort = (side: Side) => port + SIDES.length + SIDES.indexOf(side);
+  const own = (side: Side) =>
+    side === "on" || side === "scraped"
+      ? [
+        "admin.enableServer=true",
+        "admin.serverAddress=127.0.0.1",
+        `admin.serverPort=${adminPort(side)}`,
+      ]
+      : [NONE];
   return withWorkFolder(folder, async (work) => {
     const servers = new Map<Side, BenchServer>();
-    const scrape = startScraping(adminPort);
+    const scrape = startScraping(adminPort("scraped"));
     try {
       for (const side of rotated(at)) {
         const server = await startBenchServer(name, {
           port: port + SIDES.indexOf(side),
           folder: join(work, side),
-          config: [...config, ...(side === "on" ? door : [NONE])],
+          config: [...config, ...own(side)],
         });
         servers.set(side, server);
       }
       const found: CpuUs[] = [];
       for (let turn = 0; turn <= turns; turn++) {
-        const spent = { off: NaN, on: NaN, same: NaN };
-        for (const side of rotated(at + turn)) {
-          const server = servers.get(side) as BenchServer;
-          const args = [...TURN, "--pid", String(server.pid)];
-          const { serverCpuUs } = await load(context, `127.0.0.1:${server.port}`, args);
-          spent[side] = serverCpuUs ?? NaN;
-        }
+        const spent = { off: NaN, on: NaN, scraped: NaN, same: NaN };
+        await Promise.all(
+          rotated(at + turn).map(async (side) => {
+            const server = servers.get(side) as BenchServer;
+            const args = [...TURN, "--pid", String(server.pid)];
+            const { serverCpuUs } = await load(context, `127.0.0.1:${server.port}`, args);
+            spent[side] = serverCpuUs ?? NaN;
+          }),
+        );
         if (turn > 0) found.push(spent);
       }
       if (scrape.count() === 0) throw new Error("The metrics were never served");

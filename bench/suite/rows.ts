@@ -148,7 +148,7 @@ const OTHERS: readonly RowSpec[] = [
   {
     id: "metrics",
     stage: "metrics",
-    title: "CPU a request, metrics on and scraped each second against NullMetricsProvider",
+    title: "CPU a request, with metrics and the HTTP door against NullMetricsProvider",
     unit: "of that without",
     against: "itself",
     target: atMost(1.02),
