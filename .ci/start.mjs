@@ -5,12 +5,12 @@ import { buildFolders, isStale, serverFolders } from "./lib/transpile.mjs";
 
 const runsTypeScript = Number(process.versions.node.split(".")[0]) >= 24;
 
-if (runsTypeScript) {
+const stale = isStale(serverFolders);
+if (stale && runsTypeScript) {
   ensurePackages({ dev: false });
   await import(new URL("../src/main.ts", import.meta.url).href);
 } else {
-  const stale = isStale(serverFolders);
   ensurePackages({ dev: stale });
   if (stale) await buildFolders(serverFolders);
-  await import(new URL("../dist/src/main.js", import.meta.url).href);
+  await import(new URL("../dist/bundle/main.js", import.meta.url).href);
 }

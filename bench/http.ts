@@ -47,7 +47,7 @@ async function ours(kind: Kind, folder: string): Promise<Door> {
   const [port, clientPort] = [await freePort(), await freePort()];
   const root = projectRoot(), source = join(root, "src/main.ts");
   const command = {
-    node: [process.execPath, join(root, "dist/src/main.js")],
+    node: [process.execPath, join(root, "dist/bundle/main.js")],
     deno: [denoCommand, "run", "-A", "--no-check", source],
     bun: [bunCommand, "run", source],
   }[kind];

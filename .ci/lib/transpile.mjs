@@ -2,6 +2,7 @@
 // gate's work). `isolatedModules` and `verbatimModuleSyntax` make each file's output independent of all others.
 import { mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { bundle, dropBundle, isBundled } from "./bundle.mjs";
 import { modifiedMs, root, walk } from "./root.mjs";
 
 /** @param {string} path */
@@ -12,6 +13,9 @@ const isSource = (path) =>
 export const serverFolders = ["src", "runtimes", "wasm"];
 /** Folders that the gate runs from. */
 export const allFolders = [...serverFolders, "test", "bench", ".ci"];
+
+/** @param {string} path */
+const isOfServer = (path) => serverFolders.some((folder) => path.startsWith(`${folder}/`));
 
 /** @param {string} source */
 const outputOf = (source) => `dist/${source.slice(0, -".ts".length)}.js`;
@@ -25,15 +29,19 @@ export async function buildFolders(folders) {
   const sources = folders.flatMap((folder) => walk(folder, isSource));
   removeOrphans(folders, new Set(sources.map(outputOf)));
   const stale = sources.filter(outdated);
-  if (stale.length === 0) return 0;
-  const { default: ts } = await import("typescript");
-  for (const source of stale) emit(ts, source);
+  const bundles = !isBundled() || stale.some(isOfServer);
+  if (bundles) dropBundle();
+  if (stale.length > 0) {
+    const { default: ts } = await import("typescript");
+    for (const source of stale) emit(ts, source);
+  }
+  if (bundles) await bundle();
   return stale.length;
 }
 
 /** Whether `buildFolders` would have something to do. @param {string[]} folders */
 export function isStale(folders) {
-  return folders.flatMap((folder) => walk(folder, isSource)).some(outdated);
+  return !isBundled() || folders.flatMap((folder) => walk(folder, isSource)).some(outdated);
 }
 
 /**

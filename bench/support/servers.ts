@@ -110,7 +110,7 @@ function commandOf(
       return ["java", [...javaArgs(APACHE, {}, "full"), ...heap, main, file]];
     }
     case "node":
-      return [process.execPath, [join(root, "dist/src/main.js"), "server", file]];
+      return [process.execPath, [join(root, "dist/bundle/main.js"), "server", file]];
     case "deno":
       return [denoCommand, ["run", "-A", source, "server", file]];
     case "bun":

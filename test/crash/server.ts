@@ -19,7 +19,7 @@ export function commandOf(
   const root = projectRoot();
   switch (runtime) {
     case "node":
-      return [executable(runtime), [join(root, "dist/src/main.js")]];
+      return [executable(runtime), [join(root, "dist/bundle/main.js")]];
     case "deno": {
       const flags = ["-A", "--no-check", "--node-modules-dir=manual"];
       return [executable(runtime), ["run", ...flags, join(root, "src/main.ts")]];

@@ -164,7 +164,11 @@ for (const [name, command] of Object.entries(runtimes)) {
   );
 
   onNode(`on ${name} the installed program tells its version`, async () => {
-    const output = await run([...command, "node_modules/menagerie/dist/src/main.js", "--version"]);
+    const output = await run([
+      ...command,
+      "node_modules/menagerie/dist/bundle/main.js",
+      "--version",
+    ]);
     assert.match(output, new RegExp(`^menagerie \\d+\\.\\d+\\.\\d+ .* on ${name} `));
   });
 }

@@ -45,7 +45,7 @@ export function commandOfKind(kind: ServerKind, jvm: "quick" | "full" = "quick")
     process.env[`MENAGERIE_${name.toUpperCase()}`] ?? (name === own ? process.execPath : name);
   switch (kind) {
     case "node":
-      return [executable("node"), join(root, "dist/src/main.js"), "server"];
+      return [executable("node"), join(root, "dist/bundle/main.js"), "server"];
     case "deno":
       return [
         executable("deno"),

@@ -48,7 +48,7 @@ export function menagerieCommand(): [command: string, ...args: string[]] {
     return [process.execPath, "run", ...flags, join(root, "src/main.ts")];
   }
   if ("Bun" in globalThis) return [process.execPath, "run", join(root, "src/main.ts")];
-  return [process.execPath, join(root, "dist/src/main.js")];
+  return [process.execPath, join(root, "dist/bundle/main.js")];
 }
 
 /** The command line of the server under test; writes its zoo.cfg into `work`. */
