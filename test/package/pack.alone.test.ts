@@ -131,7 +131,7 @@ onNode(
   () => {
     const files = filesBelow(installed);
     const wanted =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|wasm|runtimes)\/.*\.(js|d\.ts))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|wasm|runtimes)\/.*\.(js|d\.ts)|dist\/bundle\/[\w-]+\.js)$/;
     assert.deepEqual(files.filter((file) => !wanted.test(file)), []);
     assert.deepEqual(files.filter((file) => file.startsWith("dist/runtimes/sim/")), []);
     for (const file of ["README.md", "LICENSE", "CHANGELOG.md"]) {
@@ -141,7 +141,8 @@ onNode(
       );
     }
     const withoutTypes = files.filter((file) =>
-      file.endsWith(".js") && !files.includes(file.replace(/\.js$/, ".d.ts"))
+      file.endsWith(".js") && !file.startsWith("dist/bundle/") && // the program, not an interface
+      !files.includes(file.replace(/\.js$/, ".d.ts"))
     );
     assert.deepEqual(withoutTypes, []);
     const addons = filesBelow(join(app, "node_modules"))
