@@ -1,5 +1,6 @@
 /** Requests that wait behind a write of their own session: copied into one growing ring of bytes, no object each. */
 const HEAD_BYTES = 8;
+const SMALL_BYTES = 48;
 
 /** First in, first out. Entries: frame length, a tag of the caller's, frame. */
 export class DeferredFrames {
@@ -17,8 +18,12 @@ export class DeferredFrames {
     this.#room(HEAD_BYTES + length);
     writeInt32(this.#bytes, this.#tail, length);
     writeInt32(this.#bytes, this.#tail + 4, tag);
-    this.#bytes.set(bytes.subarray(start, end), this.#tail + HEAD_BYTES);
-    this.#tail += HEAD_BYTES + length;
+    const to = this.#bytes, at = this.#tail + HEAD_BYTES;
+    // Below this a view of the range costs more than its bytes.
+    if (length <= SMALL_BYTES) {
+      for (let i = 0; i < length; i++) to[at + i] = bytes[start + i] as number;
+    } else to.set(bytes.subarray(start, end), at);
+    this.#tail = at + length;
     this.count++;
   }
 

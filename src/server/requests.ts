@@ -178,6 +178,13 @@ export class Requests implements ReadCaller {
     this.#tail = txn;
   }
 
+  readonly #readDeferred = (bytes: Uint8Array, start: number, end: number, version: number) => {
+    const r = this.#replica.reader.reset(bytes, start, end);
+    this.#identities = this.#ids.at(version);
+    const xid = r.int32(), type = r.int32();
+    this.#read(xid, type, r);
+  };
+
   /** The txn was answered: the reads that waited for it run now, before the next write is applied. */
   onCompleted(txn: ServerTxn): void {
     const connection = this.#connection;
@@ -186,12 +193,7 @@ export class Requests implements ReadCaller {
     if (!connection.isOpen) return;
     this.#turnStartMs = txn.arrivedMs;
     for (let i = txn.readsBehind; i > 0 && connection.isOpen; i--) {
-      this.#deferred.shift((bytes, start, end, version) => {
-        const r = this.#replica.reader.reset(bytes, start, end);
-        this.#identities = this.#ids.at(version);
-        const xid = r.int32(), type = r.int32();
-        this.#read(xid, type, r);
-      });
+      this.#deferred.shift(this.#readDeferred);
       connection.closeIfOwedTooMuch();
     }
     this.#identities = this.#ids.current;
