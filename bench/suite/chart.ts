@@ -60,6 +60,8 @@ export function drawChart(chart: Chart): string {
       yAxis: {
         type: isLogarithmic ? "log" : "value",
         name: yTitle,
+        nameLocation: "middle",
+        nameGap: 50,
         axisLabel: { formatter: shortNumber },
       },
       series: series.map((one, index) => seriesOption(chart, one, index)),
@@ -91,6 +93,8 @@ function seriesOption(
         symbol: "none",
         silent: true,
         lineStyle: { color: "#b0413e", type: "dashed" },
+        // Along its line: beside each other those of marks five seconds apart would touch.
+        label: { position: "insideEndTop", fontSize: 10 },
         data: marks.map(({ at, text }) => ({ xAxis: at, label: { formatter: text } })),
       },
     }),
