@@ -112,7 +112,7 @@ export interface Connection {
   write(view: Uint8Array, done?: () => void): boolean;
   /** All bytes accepted so far went to the system, after a `write` that returned false. */
   onDrain(handler: () => void): void;
-  /** No `onData` until `resume`; the system's buffer fills and the peer is held back. */
+  /** No `onData` until `resume`; the system's buffer fills and the peer is held back. Its end may be told only then. */
   pause(): void;
   resume(): void;
   /** Sends what was written, then FIN. The connection closes when the peer has ended too. */

@@ -4,7 +4,8 @@
  * collection of everything, ten times a second under a load of writes (docs/internals/performance.md).
  *
  * A socket that a server accepted takes `onread` only when it is made anew around its handle, which Node does not
- * promise to keep: where there is none, the socket stays as it is and its data comes as events.
+ * promise to keep: where there is none, the socket stays as it is and its data comes as events. The server that accepted it
+ * goes on counting the first socket, so its "close" never comes; nobody here waits for that.
  */
 import net from "node:net";
 
@@ -29,7 +30,7 @@ export class SharedReads {
 }
 
 interface Handled {
-  _handle?: object | null;
+  _handle?: { useUserBuffer?: unknown } | null;
 }
 
 /** @param accepted paused by its server. @returns the socket to use from now on, and its reads if they are shared */
@@ -38,7 +39,7 @@ export function withSharedReads(
 ): { readonly socket: net.Socket; readonly reads: SharedReads | undefined } {
   const handled = accepted as unknown as Handled;
   const handle = handled._handle;
-  if (handle === undefined || handle === null) return { socket: accepted, reads: undefined };
+  if (typeof handle?.useUserBuffer !== "function") return { socket: accepted, reads: undefined };
   handled._handle = null;
   const reads = new SharedReads();
   const options = { handle, onread: reads.onread, manualStart: true, allowHalfOpen: true };

@@ -154,8 +154,11 @@ export function onStopSignals(
     stoppingSinceMs = nowMs;
     log.info("Stopping; another signal, a second or more from now, ends at once", { signal });
     try {
-      if (door !== undefined) await door.close();
-      await server.stop();
+      try {
+        if (door !== undefined) await door.close();
+      } finally {
+        await server.stop(); // whatever became of the door
+      }
     } catch (error) {
       log.error("Could not stop cleanly", { error: messageOf(error) });
       return runtime.process.exit(Exit.failed);

@@ -42,7 +42,11 @@ export async function openDoor(host: HttpHost, parts: HttpDoorParts): Promise<Ht
     idleTimeoutMs: options.adminIdleTimeoutMs,
   }, {
     fetch: async (request: WebRequest, peer: HttpPeer) => {
-      loading ??= load();
+      // What failed once, such as a file that was being replaced, is tried again.
+      loading ??= load().catch((error: unknown) => {
+        loading = undefined;
+        throw error;
+      });
       return (await loading).fetch(request as Request, peer);
     },
   });
@@ -55,7 +59,7 @@ export async function openDoor(host: HttpHost, parts: HttpDoorParts): Promise<Ht
     metricsAddress: metrics?.address,
     close: async () => {
       await Promise.all([listener.close(), metrics?.close()]);
-      await (await loading)?.close();
+      await (await loading?.catch(() => undefined))?.close();
     },
   };
 }

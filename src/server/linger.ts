@@ -4,7 +4,10 @@ import type { Replica } from "./replica.ts";
 
 const LOOK_MS = 5;
 
-/** Resolves when all are gone, after `limitMs` at the latest. */
+/**
+ * Resolves when all are gone, after `limitMs` at the latest. The first look comes a little later: what the peer sent while
+ * it was not read is to be read and thrown away first, for a close with it unread is a reset that overtakes our last bytes.
+ */
 export function lingerOut(clock: Clock, replica: Replica, limitMs: number): Promise<void> {
   const untilMs = clock.monotonicMs() + limitMs;
   return new Promise((resolve) => {
@@ -16,7 +19,8 @@ export function lingerOut(clock: Clock, replica: Replica, limitMs: number): Prom
       if (replica.lingering.size === 0) return resolve();
       clock.wakeAt((now + LOOK_MS) as MonotonicMs, look);
     };
-    look();
+    if (replica.lingering.size === 0) resolve();
+    else clock.wakeAt((clock.monotonicMs() + LOOK_MS) as MonotonicMs, look);
   });
 }
 

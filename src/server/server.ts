@@ -227,6 +227,8 @@ class Server implements RunningServer {
     for (const connection of before.connections) connection.stopReading();
     await storage.journal.drain();
     continueFrom(restoring, storage.db.lastZxid, this.#log);
+    for (const connection of [...before.connections]) connection.endAfterFlush();
+    await lingerOut(this.#runtime.clock, before, STOP_LINGER_MS);
     before.end("Another database took the place of this one");
     this.#replica = undefined;
     try {
