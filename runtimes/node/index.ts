@@ -7,6 +7,7 @@ import { nodeFs } from "./fs.ts";
 import { nodeGzip } from "./gzip.ts";
 import { nodeHash } from "./hash.ts";
 import { nodeNet } from "./net.ts";
+import { canShareReads } from "./reading.ts";
 import { nodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
 
@@ -14,7 +15,7 @@ export function nodeRuntime(): Runtime {
   return {
     name: "node",
     version: process.versions.node,
-    net: nodeNet(true),
+    net: nodeNet(canShareReads()),
     fs: nodeFs(SYNC_FLAG),
     clock: nodeClock(),
     random: nodeRandom(),

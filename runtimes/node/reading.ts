@@ -12,6 +12,12 @@ import net from "node:net";
 const BYTES = 64 * 1024;
 let shared: Uint8Array | undefined;
 
+/** Others that have node:net (workerd) take `onread` and never call it. Node says who it is since 21. */
+export function canShareReads(): boolean {
+  const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+  return navigator?.userAgent?.startsWith("Node.js") ?? true;
+}
+
 /** What a connection that reads this way says and is told. */
 export class SharedReads {
   /** The connection's handler, once it has one. */
