@@ -226,9 +226,10 @@ class Server implements RunningServer {
     before.isStopping = true;
     for (const connection of before.connections) connection.stopReading();
     await storage.journal.drain();
-    continueFrom(restoring, storage.db.lastZxid, this.#log);
     for (const connection of [...before.connections]) connection.endAfterFlush();
     await lingerOut(this.#runtime.clock, before, STOP_LINGER_MS);
+    await storage.journal.drain(); // of those who came meanwhile: from here to the end of the replica nothing is awaited
+    continueFrom(restoring, storage.db.lastZxid, this.#log);
     before.end("Another database took the place of this one");
     this.#replica = undefined;
     try {
