@@ -17,6 +17,7 @@ import {
 } from "./entries.ts";
 import * as layout from "./layout.ts";
 import { checkRange, checksumsOf, instantiate } from "./module.ts";
+import { scanZnodes, type ZnodeScan } from "./znodes.ts";
 
 export {
   entryChecksum,
@@ -30,6 +31,7 @@ export {
   verifyEntry3,
 } from "./entries.ts";
 export type { Checksums } from "./checksums.ts";
+export type { ZnodeScan } from "./znodes.ts";
 export { ENTRY_EXTRA_BYTES, ENTRY_HEAD_BYTES, SNAPSHOT_PIECE_BYTES } from "./layout.ts";
 
 /** A range of the codec's memory. */
@@ -84,6 +86,12 @@ export interface Codec extends Checksums {
     chain: number,
     left: number,
   ): Scan;
+  /**
+   * Reads the plain records among a snapshot's znodes in memory[start, end) ahead: their facts and the image of their
+   * names and data lie in the scratch (layout.ts). Ends before whatever is not whole or not plain: hostile bytes are fine.
+   * @param epochMax of a zxid, either sign @param hasDigest whether the checksums are wanted
+   */
+  scanZnodes(start: number, end: number, epochMax: number, hasDigest: boolean): ZnodeScan;
 }
 
 /** The largest length that an entry's int can say. */
@@ -92,10 +100,11 @@ const LENGTH_MAX = 0x7fff_ffff;
 /** The TypeScript twin: slow, and right by definition. */
 export function createPlainCodec(): Codec {
   const memory = new Uint8Array(layout.MEMORY_BYTES);
+  const view = new DataView(memory.buffer);
   return {
     kind: "plain",
     memory,
-    view: new DataView(memory.buffer),
+    view,
     ...regions(),
     crc32(seed, bytes, start, end) {
       checkRange(bytes, start, end);
@@ -120,6 +129,10 @@ export function createPlainCodec(): Codec {
     scanGroup3(bytes, start, end, lengthMax, chain, left) {
       checkRange(bytes, start, end);
       return scanEntries3(plainChecksums, bytes, start, end, lengthMax, chain, left);
+    },
+    scanZnodes(start, end, epochMax, hasDigest) {
+      checkRange(memory, start, end);
+      return scanZnodes(memory, view, start, end, epochMax, hasDigest);
     },
   };
 }
@@ -165,6 +178,11 @@ export function createCodec(): Codec {
       const limit = Math.min(lengthMax, LENGTH_MAX);
       const at = module.scanGroup3(start, end, limit, chain, left);
       return { ...scan(at), chain: result(2), left: result(3) };
+    },
+    scanZnodes(start, end, epochMax, hasDigest) {
+      checkRange(memory, start, end);
+      const count = module.scanZnodes(start, end, epochMax, hasDigest ? 1 : 0);
+      return { count, units: result(0) };
     },
   };
 }

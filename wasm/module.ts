@@ -13,6 +13,7 @@ export interface CodecModule {
   sealGroup3(start: number, end: number, chain: number): number;
   scanGroup2(start: number, end: number, lengthMax: number): number;
   scanGroup3(start: number, end: number, lengthMax: number, chain: number, left: number): number;
+  scanZnodes(start: number, end: number, epochMax: number, hasDigest: number): number;
 }
 
 /** Below this a loop over a table beats making a view and calling the module. */

@@ -58,11 +58,12 @@ async function loadNodes(window: SnapshotWindow, db: Database): Promise<number> 
   for (let nodes = 0;;) {
     window.mark = r.pos;
     try {
-      while (tree.load(r)) {
-        nodes++;
+      for (;;) {
+        nodes += tree.loadRun(r);
         window.mark = r.pos;
+        if (!tree.load(r)) return nodes;
+        nodes++;
       }
-      return nodes;
     } catch (error) {
       if (!(error instanceof JuteError)) throw error;
       r.pos = window.mark;

@@ -87,6 +87,21 @@ export class Arena {
     return ref;
   }
 
+  /**
+   * A copy of an image of blocks of 1 KiB at most, each of whole units, none of which wastes one: each is released by
+   * itself, as if it had been allocated so.
+   * @returns the ref of the first unit
+   */
+  storeImage(image: Uint8Array): number {
+    const units = image.length >>> UNIT_SHIFT;
+    if (this.#fillEnd - this.#fillUnit < units) this.#refill(classOf(units));
+    const unit = this.#fillUnit;
+    this.#fillUnit += units;
+    const ref = (this.#fillSegment << SEGMENT_SHIFT) | unit;
+    this.segmentOf(ref).set(image, unit << UNIT_SHIFT);
+    return ref;
+  }
+
   /** @param length as given to `allocate` */
   release(ref: number, length: number): void {
     if (length <= 0) return;

@@ -68,6 +68,12 @@ export class NameIndex {
     }
   }
 
+  /** What lies where the hash points, so that it is at hand for a look-up soon; it says nothing. */
+  touch(hash: number): number {
+    const table = this.#tables[hash >>> TABLES_SHIFT] as Int32Array;
+    return table.length === 0 ? 0 : table[(hash << 1) & (table.length - 1)] as number;
+  }
+
   /** The caller knows that it is not there yet. */
   add(hash: number, id: number): void {
     const which = hash >>> TABLES_SHIFT;

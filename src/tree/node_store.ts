@@ -91,8 +91,7 @@ export class NodeStore {
   // ------------------------------------------------------------------------------------ look-up
 
   findChild(parent: number, name: Uint8Array, start: number, end: number): number {
-    const hash = nameHash(this.#hashSeed, parent, name, start, end);
-    return this.#index.find(hash, parent, name, start, end);
+    return this.#index.find(this.hashOf(parent, name, start, end), parent, name, start, end);
   }
 
   /** By the bytes of a path: "" and "/" are the root; a malformed one is nowhere. @returns id or -1 */
@@ -144,9 +143,66 @@ export class NodeStore {
 
   /** A znode with all words 0 but its name and links; the caller knows that the name is free. */
   create(parent: number, name: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const ref = this.arena.allocate(length);
+    this.arena.store(ref, name, start, end);
+    return this.#createNamed(parent, this.hashOf(parent, name, start, end), ref, length);
+  }
+
+  /** All words 0 but its links; made first, it is id 0. */
+  createRoot(): void {
+    const id = this.#createBare(-1);
+    invariant(id === ROOT, "The root is made first", { id });
+  }
+
+  /**
+   * As `create`, its name in the arena already, in a block of its own.
+   * @param hash from `hashOf`
+   * @returns -1 when the parent has a child of that name
+   */
+  createUnless(
+    parent: number,
+    hash: number,
+    name: Uint8Array,
+    start: number,
+    end: number,
+    ref: number,
+  ): number {
+    if (this.#index.find(hash, parent, name, start, end) >= 0) return -1;
+    return this.#createNamed(parent, hash, ref, end - start);
+  }
+
+  /** Of a child's name, for `createUnless`. */
+  hashOf(parent: number, name: Uint8Array, start: number, end: number): number {
+    return nameHash(this.#hashSeed, parent, name, start, end);
+  }
+
+  /** Fetches the place in the index, so that many are waited for at once and not one by one. */
+  touch(hash: number): number {
+    return this.#index.touch(hash);
+  }
+
+  #createNamed(parent: number, hash: number, ref: number, length: number): number {
+    const id = this.#createBare(parent);
+    const page = this.pageOf(id), base = this.baseOf(id);
+    const parentPage = this.pageOf(parent), parentBase = this.baseOf(parent);
+    page[base + L.NAME_HASH] = hash;
+    page[base + L.NAME_REF] = ref;
+    page[base + L.NAME_LENGTH] = length;
+    page[base + L.PATH_LENGTH] = (parentPage[parentBase + L.PATH_LENGTH] as number) + 1 + length;
+    const sibling = parentPage[parentBase + L.FIRST_CHILD] as number;
+    page[base + L.NEXT_SIBLING] = sibling;
+    if (sibling >= 0) this.setWord(sibling, L.PREV_SIBLING, id);
+    parentPage[parentBase + L.FIRST_CHILD] = id;
+    parentPage[parentBase + L.CHILDREN] = (parentPage[parentBase + L.CHILDREN] as number) + 1;
+    this.childLists.changed(parent);
+    this.#index.add(hash, id);
+    return id;
+  }
+
+  #createBare(parent: number): number {
     const id = this.#takeId();
     const page = this.pageOf(id), base = this.baseOf(id);
-    page.fill(0, base, base + L.NODE_WORDS);
     this.#live++;
     page[base + L.FIRST_CHILD] = -1;
     page[base + L.NEXT_SIBLING] = -1;
@@ -154,24 +210,6 @@ export class NodeStore {
     page[base + L.OWNER_NEXT] = -1;
     page[base + L.OWNER_PREV] = -1;
     page[base + L.PARENT] = parent;
-    if (parent < 0) {
-      invariant(id === ROOT, "The root is made first", { id });
-      return id;
-    }
-    const hash = nameHash(this.#hashSeed, parent, name, start, end);
-    const ref = this.arena.allocate(end - start);
-    this.arena.store(ref, name, start, end);
-    page[base + L.NAME_HASH] = hash;
-    page[base + L.NAME_REF] = ref;
-    page[base + L.NAME_LENGTH] = end - start;
-    page[base + L.PATH_LENGTH] = this.word(parent, L.PATH_LENGTH) + 1 + end - start;
-    const sibling = this.word(parent, L.FIRST_CHILD);
-    page[base + L.NEXT_SIBLING] = sibling;
-    if (sibling >= 0) this.setWord(sibling, L.PREV_SIBLING, id);
-    this.setWord(parent, L.FIRST_CHILD, id);
-    this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) + 1);
-    this.childLists.changed(parent);
-    this.#index.add(hash, id);
     return id;
   }
 
@@ -215,6 +253,13 @@ export class NodeStore {
     }
   }
 
+  /** The first data of a new znode: -1 for null; `ref` is that of a block of its own, or 0 without bytes. */
+  placeData(id: number, ref: number, length: number): void {
+    const page = this.pageOf(id), base = this.baseOf(id);
+    page[base + L.DATA_REF] = ref;
+    page[base + L.DATA_LENGTH] = length;
+  }
+
   /** Next in depth-first order after the whole subtree of `id`; -1 at the end. */
   afterSubtree(id: number): number {
     while (id !== ROOT) {
@@ -243,11 +288,14 @@ export class NodeStore {
     this.#live = 0;
   }
 
+  /** Its words are 0: a page begins so. */
   #takeId(): number {
     const free = this.#freeHead;
     if (free >= 0) {
       this.#freeHead = this.word(free, L.NEXT_SIBLING);
       this.#freeIds--;
+      const base = this.baseOf(free);
+      this.pageOf(free).fill(0, base, base + L.NODE_WORDS);
       return free;
     }
     if (this.#nextId === this.#pageEnd) {

@@ -14,6 +14,7 @@ import { TreeCursor } from "./cursor.ts";
 import { DIGEST_STAT_BYTES, pathDataCrc } from "./digest.ts";
 import * as L from "./layout.ts";
 import { loadNode } from "./load.ts";
+import { RunLoader } from "./load_run.ts";
 import { ROOT } from "./node_store.ts";
 import { OwnerKind, ownerKind } from "./owner.ts";
 import { CONFIG_PATH, nameOf, parentOf, QUOTA_PATH, ZOOKEEPER_PATH } from "./path.ts";
@@ -43,6 +44,7 @@ export class Tree extends TreeView {
   readonly options: TreeOptions;
   readonly acls: AclTable;
   readonly #cursors: TreeCursor[] = [];
+  #runs: RunLoader | undefined;
 
   /** Holds what a new database does (storage-format §6). */
   constructor(options: TreeOptions) {
@@ -179,7 +181,7 @@ export class Tree extends TreeView {
     this.acls.clear();
     this.sum.set(0, 0);
     this.dataBytes = 0;
-    this.nodes.create(NO_NODE, NO_DATA, 0, 0); // the root, bare until its record comes
+    this.nodes.createRoot(); // bare until its record comes
   }
 
   /**
@@ -199,6 +201,25 @@ export class Tree extends TreeView {
     }
     this.#adopt(id, this.#kindOf(owner), owner, this.acls.idOfKey(aclKey), crc);
     return true;
+  }
+
+  /**
+   * Reads records like `load` while they come whole and have nothing special, many at a time: none when the next is for
+   * `load`. Only from the codec's own memory.
+   * @returns znodes read
+   */
+  loadRun(r: Reader): number {
+    this.#runs ??= new RunLoader({
+      codec: this.options.codec,
+      nodes: this.nodes,
+      acls: this.acls,
+      sum: this.sum,
+      hasDigest: this.options.digest,
+      placeFlags: (id) => this.#placeFlags(id),
+    });
+    const count = this.#runs.load(r);
+    this.dataBytes += this.#runs.bytes;
+    return count;
   }
 
   /** After the last record: drops ACL lists without users and adds system nodes that old files lack. */

@@ -1,0 +1,151 @@
+/**
+ * Loads runs of plain znodes from a snapshot: the codec reads records ahead, many in one call, and leaves their facts,
+ * checksums and an image of names and data; here they get their places. What is not plain is `loadNode`'s.
+ */
+import type { Codec } from "../../wasm/codec.ts";
+import * as Fact from "../../wasm/layout.ts";
+import { EPOCH_MAX, zxidFromHalves } from "../base/zxid.ts";
+import type { Reader } from "../jute/reader.ts";
+import type { AclTable } from "./acl.ts";
+import type { DigestSum } from "./digest.ts";
+import * as L from "./layout.ts";
+import type { NodeStore } from "./node_store.ts";
+
+const FACTS_BYTES = Fact.ZNODE_FACTS_WORDS * 4;
+/** Words of the stored stat in front of pzxid; they lie in a znode as in a file. */
+const STAT_WORDS = 13;
+
+export interface RunParts {
+  readonly codec: Codec;
+  readonly nodes: NodeStore;
+  readonly acls: AclTable;
+  readonly sum: DigestSum;
+  readonly hasDigest: boolean;
+  /** FLAGS of a znode that has its place. */
+  placeFlags(id: number): number;
+}
+
+export class RunLoader {
+  readonly #parts: RunParts;
+  /** Of paths and data, of the last run. */
+  bytes = 0;
+  /** The ACL key seen last in this run. */
+  #aclKey = NaN;
+  #aclId = 0;
+  readonly #hashes = new Int32Array(Fact.ZNODES_MAX);
+  /** What was fetched: kept, so that no compiler leaves the fetching out. */
+  touched = 0;
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Znodes from the reader on while they are plain, whole and good: 0 when the next one is not, or the reader's bytes are
+   * not the codec's memory. The reader stands before the record that ended the run.
+   */
+  load(r: Reader): number {
+    const { codec, nodes, hasDigest } = this.#parts;
+    const { view } = codec, { bytes } = r;
+    this.bytes = 0;
+    if (bytes !== codec.memory) return 0;
+    const { count, units } = codec.scanZnodes(r.pos, r.end, EPOCH_MAX, hasDigest);
+    if (count === 0) return 0;
+    const image = Fact.ZNODE_IMAGE_AT;
+    const ref = nodes.arena.storeImage(codec.memory.subarray(image, image + units * 16));
+    this.#aclKey = NaN;
+    let parent = -1, facts = Fact.ZNODE_FACTS_AT;
+    for (let i = 0; i < count; i++, facts += FACTS_BYTES) {
+      if (view.getInt32(facts + Fact.FACT_SAME_PARENT * 4, true) === 0) {
+        parent = this.#enter(bytes, facts, i, count);
+        if (parent < 0) return i;
+      }
+      if (!this.#place(r, facts, ref, parent, this.#hashes[i] as number)) return i;
+    }
+    return count;
+  }
+
+  /**
+   * Finds the parent and hashes the names of the siblings that come in a row, fetching their places in the index: each is
+   * a miss of the caches in a large tree, and so they are waited for together.
+   * @returns the parent, or -1
+   */
+  #enter(bytes: Uint8Array, facts: number, first: number, count: number): number {
+    const { codec: { view }, nodes } = this.#parts;
+    const record = view.getInt32(facts + Fact.FACT_RECORD_AT * 4, true);
+    const parent = nodes.find(
+      bytes,
+      record + 4,
+      view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true),
+    );
+    if (parent < 0) return -1;
+    let touched = 0;
+    for (let i = first; i < count; i++, facts += FACTS_BYTES) {
+      if (i > first && view.getInt32(facts + Fact.FACT_SAME_PARENT * 4, true) === 0) break;
+      const slash = view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true);
+      const pathEnd = view.getInt32(facts + Fact.FACT_PATH_END * 4, true);
+      const hash = nodes.hashOf(parent, bytes, slash + 1, pathEnd);
+      this.#hashes[i] = hash;
+      touched |= nodes.touch(hash);
+    }
+    this.touched = touched;
+    return parent;
+  }
+
+  /** @returns false with nothing changed when the parent has such a child */
+  #place(r: Reader, facts: number, ref: number, parent: number, hash: number): boolean {
+    const { codec: { view }, nodes } = this.#parts;
+    const bytes = r.bytes;
+    const record = view.getInt32(facts + Fact.FACT_RECORD_AT * 4, true);
+    const slash = view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true);
+    const pathEnd = view.getInt32(facts + Fact.FACT_PATH_END * 4, true);
+    const name = (ref + view.getInt32(facts + Fact.FACT_NAME_UNIT * 4, true)) | 0;
+    const id = nodes.createUnless(parent, hash, bytes, slash + 1, pathEnd, name);
+    if (id < 0) return false;
+    const dataAt = view.getInt32(facts + Fact.FACT_DATA_AT * 4, true);
+    const length = view.getInt32(facts + Fact.FACT_DATA_LENGTH * 4, true);
+    const unit = view.getInt32(facts + Fact.FACT_DATA_UNIT * 4, true);
+    const size = Math.max(length, 0);
+    if (size > 0 && unit < 0) nodes.storeData(id, bytes, dataAt, dataAt + size);
+    else nodes.placeData(id, size > 0 ? (ref + unit) | 0 : 0, length);
+    this.#fill(id, facts);
+    this.bytes += pathEnd - record - 4 + size;
+    // Path, data and their lengths, ACL key, stat.
+    r.pos = dataAt + size + 68;
+    return true;
+  }
+
+  /** All but structure and data. */
+  #fill(id: number, facts: number): void {
+    const { codec: { view }, nodes, acls, sum, hasDigest } = this.#parts;
+    const page = nodes.pageOf(id), base = nodes.baseOf(id);
+    let stat = facts + Fact.FACT_STAT * 4;
+    for (let i = 0; i < STAT_WORDS; i++, stat += 4) {
+      page[base + L.STAT + i] = view.getInt32(stat, true);
+    }
+    page[base + L.PZXID] = view.getInt32(stat, true);
+    page[base + L.PZXID + 1] = view.getInt32(stat + 4, true);
+    const aclId = this.#aclOf(
+      view.getInt32(facts + Fact.FACT_ACL_HI * 4, true),
+      view.getInt32(facts + Fact.FACT_ACL_LO * 4, true),
+    );
+    page[base + L.ACL_ID] = aclId;
+    acls.retain(aclId);
+    const flags = this.#parts.placeFlags(id);
+    page[base + L.FLAGS] = flags;
+    if (!hasDigest || (flags & L.FLAG_RESERVED) !== 0) return;
+    page[base + L.CRC] = view.getInt32(facts + Fact.FACT_CRC * 4, true);
+    const digest = view.getInt32(facts + Fact.FACT_DIGEST * 4, true);
+    page[base + L.DIGEST] = digest;
+    sum.add(digest >>> 0);
+  }
+
+  #aclOf(hi: number, lo: number): number {
+    const key = zxidFromHalves(hi, lo);
+    if (key !== this.#aclKey) {
+      this.#aclKey = key;
+      this.#aclId = this.#parts.acls.idOfKey(key);
+    }
+    return this.#aclId;
+  }
+}
