@@ -8,6 +8,7 @@ import type { Database } from "../txn/database.ts";
 import { type ByteSource, openSource } from "./byte_stream.ts";
 import type { FileFormat, StorageHost } from "./host.ts";
 import type { StoredName } from "./names.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import {
   DIGEST_SECTION_BYTES,
   LAST_SECTION_BYTES,
@@ -63,13 +64,15 @@ export async function loadSnapshot(
   db: Database,
 ): Promise<LoadedSnapshot> {
   const file = await host.fs.open(path, "read");
+  const ahead = new ReadAhead(openSource(file, name.compression, host.gzip));
   try {
     db.clear();
-    return await load(openSource(file, name.compression, host.gzip), name, db);
+    return await load(ahead, name, db);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     throw new CorruptionError(`Cannot load snapshot "${name.name}": ${messageOf(error)}`);
   } finally {
+    await ahead.settle();
     await closeQuietly(file);
   }
 }
