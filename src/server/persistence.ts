@@ -105,13 +105,15 @@ export class Persistence {
   }
 
   /**
-   * A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7).
-   * @param isChanged the tree was changed without a txn: replaying the logs again would not lead to it
+   * A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). It is written
+   * while clients are served, unless what lies on the disk does not lead to this tree by itself.
+   * @param isChanged the tree was changed without a txn
+   * @throws {RuntimeError} only of one that comes first
    */
   async writeStartSnapshot(isChanged: boolean): Promise<void> {
-    if (isChanged || this.#recovered.report.needsSnapshot) {
-      await this.#recovered.snapshotter.take(this.db, false);
-    }
+    const { report, snapshotter } = this.#recovered;
+    if (isChanged || report.snapshotDue === "first") await snapshotter.take(this.db, false);
+    else if (report.snapshotDue === "soon") this.#takeInBackground();
   }
 
   startAutopurge(): void {
@@ -137,12 +139,16 @@ export class Persistence {
   }
 
   #takeSnapshot(): void {
-    const { snapshotter } = this.#recovered;
     this.journal.roll();
-    if (snapshotter.isRunning) {
+    if (this.#recovered.snapshotter.isRunning) {
       this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
       return;
     }
+    this.#takeInBackground();
+  }
+
+  #takeInBackground(): void {
+    const { snapshotter } = this.#recovered;
     snapshotter.take(this.db).then((report) => this.#onWritten(report), (error: unknown) => {
       if (error instanceof SnapshotStopped) return;
       this.#stats.counters.snapshotErrors++;

@@ -45,6 +45,12 @@ export interface StorageOptions extends DirectoryOptions {
   readonly onTime?: (ms: number) => void;
 }
 
+/**
+ * Whether a snapshot of exactly this state is still to be written (storage-format §10.7): `soon` only spares the next start
+ * the replay; `first` before anything else, since there is none that loads, or in another format.
+ */
+export type SnapshotDue = "no" | "soon" | "first";
+
 export interface RecoveryReport {
   /** The snapshot that was loaded or made. */
   readonly snapshot: string | undefined;
@@ -60,8 +66,7 @@ export interface RecoveryReport {
   readonly digestMismatches: number;
   /** An empty database was made. */
   readonly isNew: boolean;
-  /** A snapshot of exactly this state does not exist yet (storage-format §10.7). */
-  readonly needsSnapshot: boolean;
+  readonly snapshotDue: SnapshotDue;
   readonly acceptedEpoch: number | undefined;
   readonly currentEpoch: number | undefined;
   /** At the start: reading a snapshot, replaying the logs on it, all. */
@@ -154,7 +159,7 @@ export class Loading {
       snapshotNodes: made?.nodes ?? loaded?.nodes ?? 0,
       cut,
       isNew,
-      needsSnapshot: !isNew && needsSnapshot(db, loaded, fileFormat),
+      snapshotDue: isNew ? "no" : snapshotDue(db, loaded, fileFormat),
       acceptedEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "acceptedEpoch"),
       currentEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "currentEpoch"),
       snapshotLoadMs,
@@ -203,7 +208,7 @@ export class Loading {
       snapshotNodes: loaded.nodes,
       cut: undefined,
       isNew: false,
-      needsSnapshot: needsSnapshot(db, loaded, before.fileFormat),
+      snapshotDue: snapshotDue(db, loaded, before.fileFormat),
       tookMs: clock.monotonicMs() - beganMs,
     };
     return { database: db, fileFormat: before.fileFormat, report };
@@ -232,7 +237,7 @@ export class Loading {
       snapshotNodes: nodes,
       cut: undefined,
       isNew: false,
-      needsSnapshot: false,
+      snapshotDue: "no",
       tookMs: clock.monotonicMs() - beganMs,
     };
     return { database: db, fileFormat, report };
@@ -312,12 +317,13 @@ function reportOf(
   };
 }
 
-function needsSnapshot(
+function snapshotDue(
   db: Database,
   loaded: LoadedSnapshot | undefined,
   fileFormat: FileFormat,
-): boolean {
-  return loaded === undefined || loaded.format !== fileFormat || db.lastZxid !== loaded.zxid;
+): SnapshotDue {
+  if (loaded === undefined || loaded.format !== fileFormat) return "first";
+  return db.lastZxid === loaded.zxid ? "no" : "soon";
 }
 
 /** A directory stays what it is until it is converted; a new one is ours. */

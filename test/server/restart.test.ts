@@ -116,9 +116,11 @@ test("a session id is not issued again when its close is older than the last sna
     const id = client.session?.sessionId ?? 0n;
     await done(client.send(Op.closeSession));
     for (let life = 0; life < 3; life++) {
-      await stage.stop(); // each start writes a snapshot that knows nothing of the closed session
+      await stage.stop(); // each start leaves a snapshot that knows nothing of the closed session
       stage.machine.wallSkewMs = -stage.sim.nowMs;
       await stage.start();
+      await stage.sleep(1000);
+      assert.equal(stage.snapshots(), life + 1);
       const next = await stage.connect();
       assert.notEqual(next.session?.sessionId, id);
       await done(next.send(Op.closeSession));

@@ -14,9 +14,9 @@ test("a new directory is made, with a first snapshot, in our format", async () =
   const server = await it.start();
   assert.deepEqual(await it.names(), ["snapshot.0"]);
   const { report, fileFormat, database } = server.storage;
-  assert.deepEqual([report.isNew, report.needsSnapshot, fileFormat, database.lastZxid], [
+  assert.deepEqual([report.isNew, report.snapshotDue, fileFormat, database.lastZxid], [
     true,
-    false,
+    "no",
     3,
     0,
   ]);
@@ -113,7 +113,7 @@ test("snapshots deleted or emptied while logs exist: refused, or trusted with th
     await assert.rejects(it.start(), /no snapshot.*snapshot\.trust\.empty/);
     const server = await it.start({ snapshotTrustEmpty: true });
     server.check(30, it.author);
-    assert.equal(server.storage.report.needsSnapshot, true);
+    assert.equal(server.storage.report.snapshotDue, "first");
   }
 });
 
@@ -298,6 +298,6 @@ test("the snapshot of a restart takes the place of one of the same name", async 
     "snapshot.1e",
     0,
   ]);
-  assert.equal(again.storage.report.needsSnapshot, false);
+  assert.equal(again.storage.report.snapshotDue, "no");
   again.check(30, it.author);
 });

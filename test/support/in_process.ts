@@ -96,6 +96,10 @@ export class Stage {
       message === "Closing connection" ? [String(facts["reason"])] : []
     );
   }
+  /** Snapshots written beside the service so far, in all lives. */
+  snapshots(): number {
+    return this.lines.filter(({ message }) => message === "Snapshot written").length;
+  }
   /** Lines that tell of bugs. */
   errors(): LogLine[] {
     return this.lines.filter(({ level }) => level === "error");
