@@ -48,6 +48,7 @@ export async function bundle({ isAlone = false } = {}) {
     outdir: folder,
     bundle: true,
     splitting: true,
+    minifySyntax: true,
     packages: "external",
     platform: "node",
     format: "esm",
