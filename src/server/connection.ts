@@ -14,8 +14,10 @@ import { Writer } from "../jute/writer.ts";
 import type { EventType } from "../protocol/watch_types.ts";
 import type { Address, Connection, RuntimeError } from "../runtime.ts";
 import type { Session } from "../session/sessions.ts";
+import { PREFETCH_NODES_MIN } from "../tree/prefetch.ts";
 import type { Watcher } from "../watch/watches.ts";
 import { FrameInput, type FrameSink } from "./frame_input.ts";
+import { lookAhead } from "./look_ahead.ts";
 import { Output } from "./output.ts";
 import type { Replica } from "./replica.ts";
 import { Requests } from "./requests.ts";
@@ -90,6 +92,10 @@ export class ClientConnection implements FrameSink, Watcher {
     if (this.#state === "closed") return;
     this.#replica.stats.counters.bytesReceived += chunk.length;
     this.requests.beginTurn(this.#replica.beginTurn());
+    if (this.#replica.tree.nodeCount >= PREFETCH_NODES_MIN && this.#state === "open") {
+      const from = this.#input.nextFrameIn(chunk);
+      if (from >= 0) lookAhead(this.#replica.tree.prefetch, chunk, from);
+    }
     this.#guard(() => this.#input.feed(chunk));
     this.#endTurn();
   }

@@ -31,6 +31,15 @@ export class FrameInput {
     this.#sink = sink;
   }
 
+  /** Where the next frame begins in a chunk that is about to be fed; -1 when that cannot be told, or it must wait. */
+  nextFrameIn(chunk: Uint8Array): number {
+    if (this.#held !== undefined) return -1;
+    if (this.#tornBytes === 0) return 0;
+    if (this.#tornLength < 0) return -1;
+    const at = LENGTH_BYTES + this.#tornLength - this.#tornBytes;
+    return at < chunk.length ? at : -1;
+  }
+
   feed(chunk: Uint8Array): void {
     if (this.#held !== undefined) {
       // The host may deliver what it had read before the pause took effect.
@@ -114,7 +123,7 @@ export class FrameInput {
   }
 }
 
-function int32At(b: Uint8Array, at: number): number {
+export function int32At(b: Uint8Array, at: number): number {
   return ((b[at] as number) << 24) | ((b[at + 1] as number) << 16) |
     ((b[at + 2] as number) << 8) | (b[at + 3] as number);
 }

@@ -74,6 +74,17 @@ export class NameIndex {
     return table.length === 0 ? 0 : table[(hash << 1) & (table.length - 1)] as number;
   }
 
+  /** An id whose name has this hash, most likely the one; -1 when there is none. */
+  candidate(hash: number): number {
+    const table = this.#tables[hash >>> TABLES_SHIFT] as Int32Array;
+    const mask = table.length - 1;
+    if (mask < 0) return -1;
+    for (let at = (hash << 1) & mask;; at = (at + 2) & mask) {
+      const found = table[at + 1] as number;
+      if (found === 0 || table[at] === hash) return found - 1;
+    }
+  }
+
   /** The caller knows that it is not there yet. */
   add(hash: number, id: number): void {
     const which = hash >>> TABLES_SHIFT;

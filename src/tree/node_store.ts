@@ -182,6 +182,11 @@ export class NodeStore {
     return this.#index.touch(hash);
   }
 
+  /** An id whose name has this hash, most likely the one; -1 when there is none. */
+  candidate(hash: number): number {
+    return this.#index.candidate(hash);
+  }
+
   #createNamed(parent: number, hash: number, ref: number, length: number): number {
     const id = this.#createBare(parent);
     const page = this.pageOf(id), base = this.baseOf(id);

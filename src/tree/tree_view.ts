@@ -12,6 +12,7 @@ import * as L from "./layout.ts";
 import { NodeStore, ROOT } from "./node_store.ts";
 import { OwnerKind, ttlOf } from "./owner.ts";
 import { OwnerLists } from "./owner_lists.ts";
+import { Prefetch } from "./prefetch.ts";
 import { writeClientStat } from "./stat_block.ts";
 
 /** Good until the next change of the tree. */
@@ -28,11 +29,13 @@ export class TreeView {
   protected readonly owners: OwnerLists;
   protected readonly sum = new DigestSum();
   protected dataBytes = 0;
+  readonly prefetch: Prefetch;
   #pathBuffer = new Uint8Array(1024);
 
   protected constructor(hashSeed: number) {
     this.nodes = new NodeStore(hashSeed);
     this.owners = new OwnerLists(this.nodes);
+    this.prefetch = new Prefetch(this.nodes);
   }
 
   // ------------------------------------------------------------------------------------ totals

@@ -55,6 +55,26 @@ test("frames come out whole and in order, however the stream is cut; chunks may 
   }));
 });
 
+test("where the next frame begins in a chunk is told before it is fed, or that nobody knows", () => {
+  fc.assert(fc.property(payloads, cuts, (list, at) => {
+    const sink = new Sink(), input = new FrameInput(sink);
+    const starts = list.map((_, i) =>
+      list.slice(0, i).reduce((sum, { length }) => sum + 4 + length, 0)
+    );
+    let fed = 0;
+    for (const piece of pieces(concat(...list.map(frameOf)), at)) {
+      const found = input.nextFrameIn(piece), start = starts.find((each) => each >= fed);
+      const isLengthCut = starts.some((each) => each < fed && fed < each + 4);
+      const isInside = start !== undefined && start < fed + piece.length;
+      if (isLengthCut) assert.equal(found, -1);
+      else if (isInside) assert.equal(found, start - fed);
+      else if (fed > 0 && !starts.includes(fed)) assert.ok(found === -1 || found === 0);
+      input.feed(piece);
+      fed += piece.length;
+    }
+  }));
+});
+
 test("a sink that blocks gets the rest when it resumes, with what came meanwhile behind it", () => {
   fc.assert(fc.property(payloads, cuts, fc.integer({ min: 1, max: 4 }), (list, at, every) => {
     const sink = new Sink(), input = new FrameInput(sink);
