@@ -1,12 +1,12 @@
 /**
- * From parent id and name bytes to the child's id: open addressing in 1,024 sub-tables chosen by the hash's upper
- * bits, which grow alone, so that no insertion rehashes everything (performance-notes §4). A slot is two words: the
- * hash, and id + 1 (0: empty). Removal shifts the run back; there are no tombstones.
+ * From parent id and name bytes to the child's id: open addressing in 128 sub-tables chosen by the hash's upper bits,
+ * which grow alone, so that no insertion rehashes everything (performance-notes §4); with more of them the tables'
+ * own objects would compete for the caches. A slot is two words: the hash, and id + 1 (0: empty). Removal shifts the run
+ * back; there are no tombstones.
  */
-const TABLES_SHIFT = 22;
+const TABLES_SHIFT = 25;
 const TABLES = 1 << (32 - TABLES_SHIFT);
-/** Large enough that a growing tree is not slowed by a thousand small tables that grow at about the same time. */
-const FIRST_SLOTS = 64;
+const FIRST_SLOTS = 16;
 const EMPTY_TABLE = new Int32Array(0);
 
 /** Hash of a parent id and the name's bytes. */
