@@ -34,7 +34,7 @@ export class TreeCursor {
     const id = this.#next;
     if (id < 0) return 0;
     const dataBytes = Math.max(this.#nodes.word(id, L.DATA_LENGTH), 0);
-    return RECORD_FIXED_BYTES + this.#nodes.word(id, L.PATH_LENGTH) + dataBytes;
+    return RECORD_FIXED_BYTES + this.#nodes.pathLength(id) + dataBytes;
   }
 
   /**
@@ -68,13 +68,13 @@ export class TreeCursor {
 
   #writeRecord(id: number, w: Writer): void {
     const page = this.#nodes.pageOf(id), base = this.#nodes.baseOf(id);
-    const pathLength = page[base + L.PATH_LENGTH] as number;
+    const pathLength = this.#nodes.pathLength(id);
     w.int32(pathLength);
-    this.#nodes.fillPath(id, w.bytes, w.pos);
+    this.#nodes.fillPath(id, pathLength, w.bytes, w.pos);
     w.pos += pathLength;
     writeDataOf(this.#nodes, id, w);
     w.int64Number(page[base + L.ACL_ID] as number);
-    writeStoredStat(page, base, w);
+    writeStoredStat(this.#nodes, id, w);
   }
 
   #skipNewer(id: number): number {

@@ -50,7 +50,7 @@ export function loadNode(
   }
   const id = placeOf(nodes, r, pathStart, pathEnd);
   nodes.storeData(id, dataLength < 0 ? null : r.bytes, dataStart, dataEnd);
-  putStoredStat(stat, nodes.pageOf(id), nodes.baseOf(id));
+  putStoredStat(stat, nodes, id);
   return { id, owner, aclKey, pathStart, pathEnd, dataStart, dataEnd };
 }
 

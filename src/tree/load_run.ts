@@ -10,10 +10,10 @@ import type { AclTable } from "./acl.ts";
 import type { DigestSum } from "./digest.ts";
 import * as L from "./layout.ts";
 import type { NodeStore } from "./node_store.ts";
+import { putStoredStat, STORED_STAT_BYTES } from "./stat_block.ts";
 
 const FACTS_BYTES = Fact.ZNODE_FACTS_WORDS * 4;
-/** Words of the stored stat in front of pzxid; they lie in a znode as in a file. */
-const STAT_WORDS = 13;
+const STAT_WORDS = STORED_STAT_BYTES / 4;
 
 export interface RunParts {
   readonly codec: Codec;
@@ -32,6 +32,7 @@ export class RunLoader {
   /** The ACL key seen last in this run. */
   #aclKey = NaN;
   #aclId = 0;
+  readonly #stat = new Int32Array(STAT_WORDS);
   readonly #hashes = new Int32Array(Fact.ZNODES_MAX);
   /** What was fetched: kept, so that no compiler leaves the fetching out. */
   touched = 0;
@@ -119,12 +120,10 @@ export class RunLoader {
   #fill(id: number, facts: number): void {
     const { codec: { view }, nodes, acls, sum, hasDigest } = this.#parts;
     const page = nodes.pageOf(id), base = nodes.baseOf(id);
-    let stat = facts + Fact.FACT_STAT * 4;
-    for (let i = 0; i < STAT_WORDS; i++, stat += 4) {
-      page[base + L.STAT + i] = view.getInt32(stat, true);
+    for (let i = 0; i < STAT_WORDS; i++) {
+      this.#stat[i] = view.getInt32(facts + (Fact.FACT_STAT + i) * 4, true);
     }
-    page[base + L.PZXID] = view.getInt32(stat, true);
-    page[base + L.PZXID + 1] = view.getInt32(stat + 4, true);
+    putStoredStat(this.#stat, nodes, id);
     const aclId = this.#aclOf(
       view.getInt32(facts + Fact.FACT_ACL_HI * 4, true),
       view.getInt32(facts + Fact.FACT_ACL_LO * 4, true),

@@ -71,11 +71,60 @@ export class NodeStore {
     return (page[at] as number) * L.TWO_32 + ((page[at + 1] as number) >>> 0);
   }
 
-  setLong(id: number, field: number, value: number): void {
-    const page = this.#pages[id >>> L.PAGE_SHIFT] as Int32Array;
-    const at = ((id & L.PAGE_MASK) << L.NODE_WORDS_SHIFT) + field;
-    page[at] = L.highWord(value);
-    page[at + 1] = value | 0;
+  // ------------------------------------------------------------------------------------ the rest
+
+  /** @returns its ref plus 1, as `REST` has it; made from the core when there is none */
+  makeRest(id: number): number {
+    const page = this.pageOf(id), base = this.baseOf(id);
+    const there = page[base + L.REST] as number;
+    if (there !== 0) return there;
+    const ref = this.arena.allocate(L.REST_BYTES);
+    const words = this.arena.wordsOf(ref), at = this.arena.offsetOf(ref) >>> 2;
+    words.fill(0, at, at + L.REST_BYTES / 4);
+    for (let half = 0; half < 2; half++) {
+      const zxid = page[base + L.CZXID + half] as number;
+      words[at + L.MZXID + half] = words[at + L.PZXID + half] = zxid;
+      words[at + L.MTIME + half] = page[base + L.CTIME + half] as number;
+    }
+    words[at + L.FIRST_CHILD] = words[at + L.OWNER_NEXT] = words[at + L.OWNER_PREV] = -1;
+    page[base + L.REST] = ref + 1;
+    return ref + 1;
+  }
+
+  /** The words in which a rest lies, from `restAt` on. @param rest as `REST` has it, not 0 */
+  restWords(rest: number): Int32Array {
+    return this.arena.wordsOf(rest - 1);
+  }
+
+  restAt(rest: number): number {
+    return this.arena.offsetOf(rest - 1) >>> 2;
+  }
+
+  /** @param without what holds when there is no rest */
+  restWord(id: number, field: number, without: number): number {
+    const rest = this.word(id, L.REST);
+    if (rest === 0) return without;
+    return this.restWords(rest)[this.restAt(rest) + field] as number;
+  }
+
+  setRestWord(id: number, field: number, value: number): void {
+    const rest = this.makeRest(id);
+    this.restWords(rest)[this.restAt(rest) + field] = value;
+  }
+
+  /** A 64-bit field. @param core the field that holds when there is no rest */
+  restLong(id: number, field: number, core: number): number {
+    const rest = this.word(id, L.REST);
+    if (rest === 0) return this.long(id, core);
+    const words = this.restWords(rest), at = this.restAt(rest) + field;
+    return (words[at] as number) * L.TWO_32 + ((words[at + 1] as number) >>> 0);
+  }
+
+  setRestLong(id: number, field: number, value: number): void {
+    const rest = this.makeRest(id);
+    const words = this.restWords(rest), at = this.restAt(rest) + field;
+    words[at] = L.highWord(value);
+    words[at + 1] = value | 0;
   }
 
   isLive(id: number): boolean {
@@ -125,15 +174,26 @@ export class NodeStore {
     return true;
   }
 
-  /** Writes the path's bytes, "" for the root, at `at`; the caller made room for `pathLength(id)`. */
-  fillPath(id: number, into: Uint8Array, at: number): void {
-    let end = at + this.word(id, L.PATH_LENGTH);
+  /** Bytes of the whole path, 0 for the root. */
+  pathLength(id: number): number {
+    let length = 0;
     while (id !== ROOT) {
       const page = this.pageOf(id), base = this.baseOf(id);
-      const length = page[base + L.NAME_LENGTH] as number;
+      length += 1 + (page[base + L.NAME_LENGTH] as number);
+      id = page[base + L.PARENT] as number;
+    }
+    return length;
+  }
+
+  /** Writes the path's bytes, "" for the root, at `at`; the caller made room for `pathLength(id)`, and says it. */
+  fillPath(id: number, length: number, into: Uint8Array, at: number): void {
+    let end = at + length;
+    while (id !== ROOT) {
+      const page = this.pageOf(id), base = this.baseOf(id);
+      const size = page[base + L.NAME_LENGTH] as number;
       const ref = page[base + L.NAME_REF] as number;
-      end -= length;
-      copyBytes(this.arena.segmentOf(ref), this.arena.offsetOf(ref), length, into, end);
+      end -= size;
+      copyBytes(this.arena.segmentOf(ref), this.arena.offsetOf(ref), size, into, end);
       into[--end] = SLASH;
       id = page[base + L.PARENT] as number;
     }
@@ -190,16 +250,15 @@ export class NodeStore {
   #createNamed(parent: number, hash: number, ref: number, length: number): number {
     const id = this.#createBare(parent);
     const page = this.pageOf(id), base = this.baseOf(id);
-    const parentPage = this.pageOf(parent), parentBase = this.baseOf(parent);
-    page[base + L.NAME_HASH] = hash;
     page[base + L.NAME_REF] = ref;
     page[base + L.NAME_LENGTH] = length;
-    page[base + L.PATH_LENGTH] = (parentPage[parentBase + L.PATH_LENGTH] as number) + 1 + length;
-    const sibling = parentPage[parentBase + L.FIRST_CHILD] as number;
+    const rest = this.makeRest(parent);
+    const words = this.restWords(rest), at = this.restAt(rest);
+    const sibling = words[at + L.FIRST_CHILD] as number;
     page[base + L.NEXT_SIBLING] = sibling;
     if (sibling >= 0) this.setWord(sibling, L.PREV_SIBLING, id);
-    parentPage[parentBase + L.FIRST_CHILD] = id;
-    parentPage[parentBase + L.CHILDREN] = (parentPage[parentBase + L.CHILDREN] as number) + 1;
+    words[at + L.FIRST_CHILD] = id;
+    words[at + L.CHILDREN] = (words[at + L.CHILDREN] as number) + 1;
     this.childLists.changed(parent);
     this.#index.add(hash, id);
     return id;
@@ -209,33 +268,33 @@ export class NodeStore {
     const id = this.#takeId();
     const page = this.pageOf(id), base = this.baseOf(id);
     this.#live++;
-    page[base + L.FIRST_CHILD] = -1;
     page[base + L.NEXT_SIBLING] = -1;
     page[base + L.PREV_SIBLING] = -1;
-    page[base + L.OWNER_NEXT] = -1;
-    page[base + L.OWNER_PREV] = -1;
     page[base + L.PARENT] = parent;
     return id;
   }
 
-  /** Takes out a znode without children and frees its name and data. */
+  /** Takes out a znode without children and frees its name, data and rest. */
   destroy(id: number): void {
     const page = this.pageOf(id), base = this.baseOf(id);
-    invariant(id !== ROOT && page[base + L.FIRST_CHILD] === -1, "A removed znode is a leaf", {
-      id,
-    });
+    const isLeaf = this.restWord(id, L.FIRST_CHILD, -1) === -1;
+    invariant(id !== ROOT && isLeaf, "A removed znode is a leaf", { id });
     const parent = page[base + L.PARENT] as number;
     const next = page[base + L.NEXT_SIBLING] as number,
       prev = page[base + L.PREV_SIBLING] as number;
     if (prev >= 0) this.setWord(prev, L.NEXT_SIBLING, next);
-    else this.setWord(parent, L.FIRST_CHILD, next);
+    else this.setRestWord(parent, L.FIRST_CHILD, next);
     if (next >= 0) this.setWord(next, L.PREV_SIBLING, prev);
-    this.setWord(parent, L.CHILDREN, this.word(parent, L.CHILDREN) - 1);
+    this.setRestWord(parent, L.CHILDREN, this.restWord(parent, L.CHILDREN, 0) - 1);
     this.childLists.changed(parent);
-    const wasThere = this.#index.remove(page[base + L.NAME_HASH] as number, id);
-    invariant(wasThere, "A live znode is in the index", { id });
-    this.arena.release(page[base + L.NAME_REF] as number, page[base + L.NAME_LENGTH] as number);
+    const name = page[base + L.NAME_REF] as number, length = page[base + L.NAME_LENGTH] as number;
+    const at = this.arena.offsetOf(name);
+    const hash = this.hashOf(parent, this.arena.segmentOf(name), at, at + length);
+    invariant(this.#index.remove(hash, id), "A live znode is in the index", { id });
+    this.arena.release(name, length);
     this.arena.release(page[base + L.DATA_REF] as number, page[base + L.DATA_LENGTH] as number);
+    const rest = page[base + L.REST] as number;
+    if (rest !== 0) this.arena.release(rest - 1, L.REST_BYTES);
     page[base + L.FLAGS] = L.FLAG_FREE;
     page[base + L.NEXT_SIBLING] = this.#freeHead;
     this.#freeHead = id;
@@ -277,7 +336,7 @@ export class NodeStore {
 
   /** Next in depth-first order, children first; -1 at the end. */
   following(id: number): number {
-    const child = this.word(id, L.FIRST_CHILD);
+    const child = this.restWord(id, L.FIRST_CHILD, -1);
     return child >= 0 ? child : this.afterSubtree(id);
   }
 

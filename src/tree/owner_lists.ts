@@ -44,9 +44,9 @@ export class OwnerLists {
     if (kind === OwnerKind.none) return;
     const list = this.#listFor(kind, owner);
     const head = list.head;
-    this.#nodes.setWord(id, L.OWNER_NEXT, head);
-    this.#nodes.setWord(id, L.OWNER_PREV, -1);
-    if (head >= 0) this.#nodes.setWord(head, L.OWNER_PREV, id);
+    this.#nodes.setRestWord(id, L.OWNER_NEXT, head);
+    this.#nodes.setRestWord(id, L.OWNER_PREV, -1);
+    if (head >= 0) this.#nodes.setRestWord(head, L.OWNER_PREV, id);
     list.head = id;
     list.count++;
     if (kind === OwnerKind.ephemeral) this.#ephemerals++;
@@ -55,10 +55,11 @@ export class OwnerLists {
   remove(id: number, kind: OwnerKind, owner: bigint): void {
     if (kind === OwnerKind.none) return;
     const list = this.#listFor(kind, owner);
-    const next = this.#nodes.word(id, L.OWNER_NEXT), prev = this.#nodes.word(id, L.OWNER_PREV);
-    if (prev >= 0) this.#nodes.setWord(prev, L.OWNER_NEXT, next);
+    const next = this.#nodes.restWord(id, L.OWNER_NEXT, -1);
+    const prev = this.#nodes.restWord(id, L.OWNER_PREV, -1);
+    if (prev >= 0) this.#nodes.setRestWord(prev, L.OWNER_NEXT, next);
     else list.head = next;
-    if (next >= 0) this.#nodes.setWord(next, L.OWNER_PREV, prev);
+    if (next >= 0) this.#nodes.setRestWord(next, L.OWNER_PREV, prev);
     list.count--;
     invariant(list.count >= 0, "A znode leaves a list that it is in", { id });
     if (kind !== OwnerKind.ephemeral) return;
@@ -85,6 +86,8 @@ export class OwnerLists {
   }
 
   #walk(list: OwnerList | undefined, visit: (id: number) => void): void {
-    for (let id = list?.head ?? -1; id >= 0; id = this.#nodes.word(id, L.OWNER_NEXT)) visit(id);
+    for (let id = list?.head ?? -1; id >= 0; id = this.#nodes.restWord(id, L.OWNER_NEXT, -1)) {
+      visit(id);
+    }
   }
 }

@@ -68,7 +68,7 @@ export class Prefetch {
     this.touched |= touched | this.#touchBytes(count);
   }
 
-  /** Name and data of each, and the second line of its words. */
+  /** Name, data and rest of each. */
   #touchBytes(count: number): number {
     const { arena } = this.#nodes, nodes = this.#nodes, places = this.#places, refs = this.#refs;
     let touched = 0;
@@ -82,7 +82,8 @@ export class Prefetch {
     for (let i = 0; i < count; i++) {
       const id = places[i] as number;
       if (id < 0) continue;
-      const length = nodes.word(id, L.DATA_LENGTH);
+      const length = nodes.word(id, L.DATA_LENGTH), rest = nodes.word(id, L.REST);
+      if (rest !== 0) touched |= nodes.restWords(rest)[nodes.restAt(rest)] as number;
       if (length <= 0) continue;
       const ref = refs[i] as number, at = arena.offsetOf(ref), data = arena.segmentOf(ref);
       touched |= (data[at] as number) | (data[at + Math.min(length - 1, LINE_BYTES)] as number);

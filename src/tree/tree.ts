@@ -79,15 +79,13 @@ export class Tree extends TreeView {
     const kind = owner === 0n ? OwnerKind.none : this.#kindOf(owner);
     const id = this.nodes.create(parent, name, nameStart, nameEnd);
     const nodes = this.nodes, page = nodes.pageOf(id), base = nodes.baseOf(id);
-    const zxidHi = L.highWord(zxid), zxidLo = zxid | 0;
-    const timeHi = L.highWord(time), timeLo = time | 0;
-    page[base + L.CZXID] = page[base + L.MZXID] = page[base + L.PZXID] = zxidHi;
-    page[base + L.CZXID + 1] = page[base + L.MZXID + 1] = page[base + L.PZXID + 1] = zxidLo;
-    page[base + L.CTIME] = page[base + L.MTIME] = timeHi;
-    page[base + L.CTIME + 1] = page[base + L.MTIME + 1] = timeLo;
+    page[base + L.CZXID] = L.highWord(zxid);
+    page[base + L.CZXID + 1] = zxid | 0;
+    page[base + L.CTIME] = L.highWord(time);
+    page[base + L.CTIME + 1] = time | 0;
     if (owner !== 0n) {
-      page[base + L.OWNER] = Number(BigInt.asIntN(32, owner >> 32n));
-      page[base + L.OWNER + 1] = Number(BigInt.asIntN(32, owner));
+      nodes.setRestWord(id, L.OWNER, Number(BigInt.asIntN(32, owner >> 32n)));
+      nodes.setRestWord(id, L.OWNER + 1, Number(BigInt.asIntN(32, owner)));
     }
     nodes.storeData(id, data, dataStart, dataEnd);
     this.#adopt(id, kind, owner, aclId, crc);
@@ -117,7 +115,7 @@ export class Tree extends TreeView {
     const nodes = this.nodes;
     for (const cursor of this.#cursors) cursor.beforeRemoval(id);
     this.sum.subtract(this.nodeDigest(id));
-    this.dataBytes -= nodes.word(id, L.PATH_LENGTH) + Math.max(this.dataLength(id), 0);
+    this.dataBytes -= nodes.pathLength(id) + Math.max(this.dataLength(id), 0);
     const kind = this.ownerKind(id);
     if (kind !== OwnerKind.none) this.owners.remove(id, kind, this.owner(id));
     this.acls.release(this.aclId(id));
@@ -135,9 +133,13 @@ export class Tree extends TreeView {
     crc: number,
   ): void {
     this.#putData(id, data, start, end);
-    this.nodes.setWord(id, L.VERSION, version);
-    this.nodes.setLong(id, L.MZXID, zxid);
-    this.nodes.setLong(id, L.MTIME, time);
+    const rest = this.nodes.makeRest(id);
+    const words = this.nodes.restWords(rest), at = this.nodes.restAt(rest);
+    words[at + L.VERSION] = version;
+    words[at + L.MZXID] = L.highWord(zxid);
+    words[at + L.MZXID + 1] = zxid | 0;
+    words[at + L.MTIME] = L.highWord(time);
+    words[at + L.MTIME + 1] = time | 0;
     this.#refreshCrc(id, crc);
     this.#refreshDigest(id);
   }
@@ -153,21 +155,21 @@ export class Tree extends TreeView {
     this.acls.retain(aclId);
     this.acls.release(this.aclId(id));
     this.nodes.setWord(id, L.ACL_ID, aclId);
-    this.nodes.setWord(id, L.AVERSION, aversion);
+    this.nodes.setRestWord(id, L.AVERSION, aversion);
     this.#refreshDigest(id);
   }
 
   /** After a create under `id`: sets both. */
   touchParent(id: NodeId, storedCversion: number, pzxid: Zxid): void {
-    this.nodes.setWord(id, L.CVERSION, storedCversion);
-    this.nodes.setLong(id, L.PZXID, pzxid);
+    this.nodes.setRestWord(id, L.CVERSION, storedCversion);
+    this.nodes.setRestLong(id, L.PZXID, pzxid);
     this.#refreshDigest(id);
   }
 
   /** After a delete under `id`: never lowers it. */
   raisePzxid(id: NodeId, pzxid: Zxid): void {
     if (pzxid <= this.pzxid(id)) return;
-    this.nodes.setLong(id, L.PZXID, pzxid);
+    this.nodes.setRestLong(id, L.PZXID, pzxid);
     this.#refreshDigest(id);
   }
 
@@ -251,7 +253,7 @@ export class Tree extends TreeView {
     nodes.setWord(id, L.ACL_ID, aclId);
     this.acls.retain(aclId);
     if (kind !== OwnerKind.none) this.owners.add(id, kind, owner);
-    this.dataBytes += nodes.word(id, L.PATH_LENGTH) + Math.max(this.dataLength(id), 0);
+    this.dataBytes += nodes.pathLength(id) + Math.max(this.dataLength(id), 0);
     this.#refreshCrc(id, crc);
     this.#refreshDigest(id);
   }
@@ -260,7 +262,7 @@ export class Tree extends TreeView {
   #placeFlags(id: NodeId): number {
     if (id === ROOT) return L.FLAG_SYSTEM;
     const parent = this.parent(id);
-    const length = this.nodes.word(id, L.PATH_LENGTH);
+    const length = this.nodes.pathLength(id);
     const parentFlags = this.nodes.word(parent, L.FLAGS);
     const isReserved = parent !== ROOT && (parentFlags & (L.FLAG_RESERVED | L.FLAG_SYSTEM)) !== 0;
     if (parent !== ROOT && !isReserved) return 0;
@@ -287,7 +289,7 @@ export class Tree extends TreeView {
 
   #computeCrc(id: NodeId): number {
     const { codec } = this.options, nodes = this.nodes;
-    const pathLength = nodes.word(id, L.PATH_LENGTH), dataLength = this.dataLength(id);
+    const pathLength = nodes.pathLength(id), dataLength = this.dataLength(id);
     const ref = nodes.word(id, L.DATA_REF);
     const dataAt = nodes.arena.offsetOf(ref), dataEnd = dataAt + Math.max(dataLength, 0);
     const data = dataLength > 0 ? nodes.arena.segmentOf(ref) : null;
@@ -296,7 +298,7 @@ export class Tree extends TreeView {
     if (scratchAt + pathLength > codec.scratch.end) {
       return pathDataCrc(codec, this.pathBytes(id), 0, pathLength, data, dataAt, dataEnd);
     }
-    nodes.fillPath(id, codec.memory, scratchAt);
+    nodes.fillPath(id, pathLength, codec.memory, scratchAt);
     const pathEnd = scratchAt + pathLength;
     return pathDataCrc(codec, codec.memory, scratchAt, pathEnd, data, dataAt, dataEnd);
   }
@@ -304,7 +306,7 @@ export class Tree extends TreeView {
   #refreshDigest(id: NodeId): void {
     if (!this.options.digest || this.isReserved(id)) return;
     const page = this.nodes.pageOf(id), base = this.nodes.baseOf(id);
-    const digest = digestOf(this.options.codec, page, base);
+    const digest = digestOf(this.options.codec, this.nodes, id);
     this.sum.subtract((page[base + L.DIGEST] as number) >>> 0);
     this.sum.add(digest);
     page[base + L.DIGEST] = digest;
@@ -318,7 +320,7 @@ export class Tree extends TreeView {
     for (const path of [ZOOKEEPER_PATH, QUOTA_PATH]) this.#addSystemNode(path, OPEN_ACL_ID);
     if (this.findPath(CONFIG_PATH) !== NO_NODE) return;
     const config = this.#addSystemNode(CONFIG_PATH, this.acls.intern(READ_ONLY_ACL));
-    this.nodes.setWord(config, L.AVERSION, -1);
+    this.nodes.setRestWord(config, L.AVERSION, -1);
   }
 
   #addSystemNode(path: string, aclId: number): NodeId {

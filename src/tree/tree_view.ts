@@ -90,7 +90,7 @@ export class TreeView {
   /** The root's is "/". */
   pathOf(id: NodeId): string {
     if (id === ROOT) return "/";
-    return utf8DecodeRange(this.pathBytes(id), 0, this.nodes.word(id, L.PATH_LENGTH));
+    return utf8DecodeRange(this.pathBytes(id), 0, this.nodes.pathLength(id));
   }
 
   /** Strictly under /zookeeper: outside the digest, and where quotas live. */
@@ -102,7 +102,7 @@ export class TreeView {
 
   /** 68 bytes, as clients see them. */
   writeStat(id: NodeId, w: Writer): void {
-    writeClientStat(this.nodes.pageOf(id), this.nodes.baseOf(id), w);
+    writeClientStat(this.nodes, id, w);
   }
   /** A jute buffer, -1 for null. */
   writeData(id: NodeId, w: Writer): void {
@@ -125,13 +125,13 @@ export class TreeView {
     return this.nodes.word(id, L.PARENT);
   }
   firstChild(id: NodeId): NodeId {
-    return this.nodes.word(id, L.FIRST_CHILD);
+    return this.nodes.restWord(id, L.FIRST_CHILD, -1);
   }
   nextSibling(id: NodeId): NodeId {
     return this.nodes.word(id, L.NEXT_SIBLING);
   }
   childCount(id: NodeId): number {
-    return this.nodes.word(id, L.CHILDREN);
+    return this.nodes.restWord(id, L.CHILDREN, 0);
   }
   forEachChild(id: NodeId, visit: (child: NodeId) => void): void {
     for (let child = this.firstChild(id); child >= 0; child = this.nextSibling(child)) visit(child);
@@ -188,40 +188,40 @@ export class TreeView {
     return this.nodes.long(id, L.CZXID) as Zxid;
   }
   mzxid(id: NodeId): Zxid {
-    return this.nodes.long(id, L.MZXID) as Zxid;
+    return this.nodes.restLong(id, L.MZXID, L.CZXID) as Zxid;
   }
   pzxid(id: NodeId): Zxid {
-    return this.nodes.long(id, L.PZXID) as Zxid;
+    return this.nodes.restLong(id, L.PZXID, L.CZXID) as Zxid;
   }
   ctime(id: NodeId): number {
     return this.nodes.long(id, L.CTIME);
   }
   mtime(id: NodeId): number {
-    return this.nodes.long(id, L.MTIME);
+    return this.nodes.restLong(id, L.MTIME, L.CTIME);
   }
   version(id: NodeId): number {
-    return this.nodes.word(id, L.VERSION);
+    return this.nodes.restWord(id, L.VERSION, 0);
   }
   /** Creates of children so far; clients see twice that less the children. */
   storedCversion(id: NodeId): number {
-    return this.nodes.word(id, L.CVERSION);
+    return this.nodes.restWord(id, L.CVERSION, 0);
   }
   aversion(id: NodeId): number {
-    return this.nodes.word(id, L.AVERSION);
+    return this.nodes.restWord(id, L.AVERSION, 0);
   }
   aclId(id: NodeId): number {
     return this.nodes.word(id, L.ACL_ID);
   }
   /** As stored, with the marks of containers and TTL nodes; signed 64 bits. */
   owner(id: NodeId): bigint {
-    const hi = this.nodes.word(id, L.OWNER), lo = this.nodes.word(id, L.OWNER + 1);
+    const hi = this.ownerHi(id), lo = this.ownerLo(id);
     return (hi | lo) === 0 ? 0n : (BigInt(hi) << 32n) | BigInt(lo >>> 0);
   }
   ownerHi(id: NodeId): number {
-    return this.nodes.word(id, L.OWNER);
+    return this.nodes.restWord(id, L.OWNER, 0);
   }
   ownerLo(id: NodeId): number {
-    return this.nodes.word(id, L.OWNER + 1);
+    return this.nodes.restWord(id, L.OWNER + 1, 0);
   }
   ownerKind(id: NodeId): OwnerKind {
     return (this.nodes.word(id, L.FLAGS) & L.FLAG_KIND_MASK) as OwnerKind;
@@ -289,9 +289,9 @@ export class TreeView {
 
   /** The path's bytes, "" for the root, at the start of a buffer that the next call reuses. */
   protected pathBytes(id: NodeId): Uint8Array {
-    const length = this.nodes.word(id, L.PATH_LENGTH);
+    const length = this.nodes.pathLength(id);
     if (this.#pathBuffer.length < length) this.#pathBuffer = new Uint8Array(length * 2);
-    this.nodes.fillPath(id, this.#pathBuffer, 0);
+    this.nodes.fillPath(id, length, this.#pathBuffer, 0);
     return this.#pathBuffer;
   }
 }
