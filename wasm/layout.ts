@@ -47,6 +47,8 @@ export const FACT_ACL_HI = 10;
 export const FACT_ACL_LO = 11;
 /** 15 words: the stored stat in the order of the file. */
 export const FACT_STAT = 12;
+/** 1 when mzxid and pzxid are czxid, mtime is ctime, and all that counts changes is 0. */
+export const FACT_IS_FRESH = 27;
 export const SNAPSHOT_AT = 393216;
 export const SNAPSHOT_REGIONS = 3;
 /** A snapshot region holds a piece and room to finish the record that crosses its end. */

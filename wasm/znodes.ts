@@ -124,6 +124,14 @@ function putStat(put: Put, view: DataView, stat: number): void {
   put(layout.FACT_ACL_HI, view.getInt32(stat - 8));
   put(layout.FACT_ACL_LO, view.getInt32(stat - 4));
   for (let i = 0; i < STAT_BYTES / 4; i++) put(layout.FACT_STAT + i, view.getInt32(stat + i * 4));
+  put(layout.FACT_IS_FRESH, isFresh(view, stat) ? 1 : 0);
+}
+
+/** Whether nothing happened to the znode since it was made; its owner is known to be none. */
+function isFresh(view: DataView, stat: number): boolean {
+  const long = (at: number): bigint => view.getBigInt64(stat + at);
+  return long(8) === long(0) && long(52) === long(0) && long(16) === long(24) &&
+    long(32) === 0n && view.getInt32(stat + 40) === 0;
 }
 
 /** Over path, data, and the stat with pzxid in the third place. */

@@ -120,10 +120,16 @@ export class RunLoader {
   #fill(id: number, facts: number): void {
     const { codec: { view }, nodes, acls, sum, hasDigest } = this.#parts;
     const page = nodes.pageOf(id), base = nodes.baseOf(id);
-    for (let i = 0; i < STAT_WORDS; i++) {
-      this.#stat[i] = view.getInt32(facts + (Fact.FACT_STAT + i) * 4, true);
+    const stat = facts + Fact.FACT_STAT * 4;
+    if (view.getInt32(facts + Fact.FACT_IS_FRESH * 4, true) === 0) {
+      for (let i = 0; i < STAT_WORDS; i++) this.#stat[i] = view.getInt32(stat + i * 4, true);
+      putStoredStat(this.#stat, nodes, id);
+    } else {
+      page[base + L.CZXID] = view.getInt32(stat, true);
+      page[base + L.CZXID + 1] = view.getInt32(stat + 4, true);
+      page[base + L.CTIME] = view.getInt32(stat + 16, true);
+      page[base + L.CTIME + 1] = view.getInt32(stat + 20, true);
     }
-    putStoredStat(this.#stat, nodes, id);
     const aclId = this.#aclOf(
       view.getInt32(facts + Fact.FACT_ACL_HI * 4, true),
       view.getInt32(facts + Fact.FACT_ACL_LO * 4, true),

@@ -47,7 +47,7 @@ function scan(codec: Codec, bytes: Uint8Array, hasDigest = true) {
   const facts = Array.from(
     { length: count },
     (_, i) =>
-      Array.from({ length: 27 }, (_, fact) =>
+      Array.from({ length: 28 }, (_, fact) =>
         codec.view.getInt32(
           layout.ZNODE_FACTS_AT + (i * layout.ZNODE_FACTS_WORDS + fact) * 4,
           true,
@@ -87,6 +87,19 @@ test("a plain record's facts, image and digest", () => {
   }
   assert.equal((first[layout.FACT_DIGEST] as number) >>> 0, crc);
   assert.equal(same(bytes, false).facts[0]?.[layout.FACT_DIGEST], 0);
+});
+
+test("a znode is fresh until anything of its stat tells of a change", () => {
+  const fresh: Given["stat"] = [7n << 32n, 7n << 32n, 5n, 5n, 0, 0, 0, 0n, 7n << 32n];
+  const freshness = (stat: Given["stat"]) =>
+    same(recordOf({ ...PLAIN, stat })).facts[0]?.[layout.FACT_IS_FRESH];
+  assert.equal(freshness(fresh), 1);
+  for (const field of [0, 1, 2, 3, 4, 5, 6, 8]) {
+    const changed = fresh.map((value, i) =>
+      i !== field ? value : typeof value === "number" ? value + 1 : value + 1n
+    );
+    assert.equal(freshness(changed as unknown as Given["stat"]), 0, `field ${field}`);
+  }
 });
 
 test("what is not plain, or not whole, ends the scan before it", () => {

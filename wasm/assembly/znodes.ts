@@ -12,6 +12,7 @@ import {
   FACT_DATA_LENGTH,
   FACT_DATA_UNIT,
   FACT_DIGEST,
+  FACT_IS_FRESH,
   FACT_NAME_UNIT,
   FACT_PATH_END,
   FACT_RECORD_AT,
@@ -64,6 +65,14 @@ function copyBlock(from: usize, into: usize, length: u32): void {
 
 function isBeyond(high: u32, epochMax: i32): bool {
   return <i32> high > epochMax || <i32> high < -epochMax;
+}
+
+/** Whether nothing happened to the znode since it was made; its owner is known to be none. */
+function isFresh(stat: usize): bool {
+  const czxid = load<u64>(stat);
+  return load<u64>(stat + 8) === czxid && load<u64>(stat + 52) === czxid &&
+    load<u64>(stat + 16) === load<u64>(stat + 24) &&
+    load<u64>(stat + 32) === 0 && load<u32>(stat + 40) === 0;
 }
 
 /** The stat at `at`, in the digest's order, to STAT_AT: pzxid comes third there. */
@@ -141,6 +150,7 @@ export function scanZnodes(at: usize, end: usize, epochMax: i32, hasDigest: bool
     put(facts, FACT_CRC, crc);
     put(facts, FACT_DIGEST, digest);
     for (let i: usize = 0; i < STAT_WORDS; i++) put(facts, FACT_STAT + i, word(stat + (i << 2)));
+    put(facts, FACT_IS_FRESH, <u32> isFresh(stat));
     facts += ZNODE_FACTS_WORDS << 2;
     at = stat + STAT_BYTES;
   }
