@@ -67,6 +67,7 @@ export async function loadSnapshot(
   const ahead = new ReadAhead(openSource(file, name.compression, host.gzip));
   try {
     db.clear();
+    if (name.compression === "") db.tree.expectSnapshot(await file.size());
     return await load(ahead, name, db);
   } catch (error) {
     if (!isUnreadable(error)) throw error;

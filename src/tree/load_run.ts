@@ -14,6 +14,8 @@ import { putStoredStat, STORED_STAT_BYTES } from "./stat_block.ts";
 
 const FACTS_BYTES = Fact.ZNODE_FACTS_WORDS * 4;
 const STAT_WORDS = STORED_STAT_BYTES / 4;
+/** Too little costs a step of growth, too much memory. */
+const EXPECTED_SHARE = 0.9;
 
 export interface RunParts {
   readonly codec: Codec;
@@ -37,6 +39,9 @@ export class RunLoader {
   /** What was fetched: kept, so that no compiler leaves the fetching out. */
   touched = 0;
 
+  /** Of the whole snapshot, told before it is loaded; 0: unknown, or used. */
+  bytesExpected = 0;
+
   constructor(parts: RunParts) {
     this.#parts = parts;
   }
@@ -52,6 +57,7 @@ export class RunLoader {
     if (bytes !== codec.memory) return 0;
     const { count, units } = codec.scanZnodes(r.pos, r.end, EPOCH_MAX, hasDigest);
     if (count === 0) return 0;
+    if (this.bytesExpected > 0 && count === Fact.ZNODES_MAX) this.#reserve(r.pos);
     const image = Fact.ZNODE_IMAGE_AT;
     const ref = nodes.arena.storeImage(codec.memory.subarray(image, image + units * 16));
     this.#aclKey = NaN;
@@ -64,6 +70,15 @@ export class RunLoader {
       if (!this.#place(r, facts, ref, parent, this.#hashes[i] as number)) return i;
     }
     return count;
+  }
+
+  /** Room for as many znodes as there will be if most are like the first ones. */
+  #reserve(from: number): void {
+    const { codec: { view }, nodes } = this.#parts;
+    const last = Fact.ZNODE_FACTS_AT + (Fact.ZNODES_MAX - 1) * FACTS_BYTES;
+    const bytes = view.getInt32(last + Fact.FACT_RECORD_AT * 4, true) - from;
+    nodes.reserve(EXPECTED_SHARE * this.bytesExpected / (bytes / (Fact.ZNODES_MAX - 1)));
+    this.bytesExpected = 0;
   }
 
   /**

@@ -7,6 +7,10 @@
 const TABLES_SHIFT = 25;
 const TABLES = 1 << (32 - TABLES_SHIFT);
 const FIRST_SLOTS = 16;
+/** Of a table's slots; more, and runs get long. */
+const FILL_MAX = 0.75;
+/** A file's length may lie; beyond this tables grow as usual. */
+const RESERVED_MAX = 4_000_000;
 const EMPTY_TABLE = new Int32Array(0);
 
 /** Hash of a parent id and the name's bytes. */
@@ -68,6 +72,16 @@ export class NameIndex {
     }
   }
 
+  /** Room for so many entries, so that the tables need not grow one step after the other. */
+  reserve(entries: number): void {
+    const wanted = Math.min(entries, RESERVED_MAX) / TABLES / FILL_MAX;
+    const slots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(wanted)));
+    for (let which = 0; which < TABLES; which++) {
+      const table = this.#tables[which] as Int32Array;
+      if (table.length < slots * 2) this.#enlarge(which, table, slots * 2);
+    }
+  }
+
   /** What lies where the hash points, so that it is at hand for a look-up soon; it says nothing. */
   touch(hash: number): number {
     const table = this.#tables[hash >>> TABLES_SHIFT] as Int32Array;
@@ -90,8 +104,10 @@ export class NameIndex {
     const which = hash >>> TABLES_SHIFT;
     let table = this.#tables[which] as Int32Array;
     const count = this.#counts[which] as number;
-    // Three quarters full; a table's length is two words per slot.
-    if ((count + 1) * 8 > table.length * 3) table = this.#grow(which, table);
+    // A table's length is two words per slot.
+    if ((count + 1) * 2 > table.length * FILL_MAX) {
+      table = this.#enlarge(which, table, Math.max(table.length * 2, FIRST_SLOTS * 2));
+    }
     this.#counts[which] = count + 1;
     place(table, hash, id + 1);
   }
@@ -112,8 +128,8 @@ export class NameIndex {
     return true;
   }
 
-  #grow(which: number, table: Int32Array): Int32Array {
-    const larger = new Int32Array(Math.max(table.length * 2, FIRST_SLOTS * 2));
+  #enlarge(which: number, table: Int32Array, length: number): Int32Array {
+    const larger = new Int32Array(length);
     for (let at = 0; at < table.length; at += 2) {
       const held = table[at + 1] as number;
       if (held !== 0) place(larger, table[at] as number, held);

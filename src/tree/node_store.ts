@@ -237,6 +237,11 @@ export class NodeStore {
     return nameHash(this.#hashSeed, parent, name, start, end);
   }
 
+  /** So many znodes are to come. */
+  reserve(count: number): void {
+    this.#index.reserve(count);
+  }
+
   /** Fetches the place in the index, so that many are waited for at once and not one by one. */
   touch(hash: number): number {
     return this.#index.touch(hash);

@@ -44,13 +44,21 @@ export class Tree extends TreeView {
   readonly options: TreeOptions;
   readonly acls: AclTable;
   readonly #cursors: TreeCursor[] = [];
-  #runs: RunLoader | undefined;
+  readonly #runs: RunLoader;
 
   /** Holds what a new database does (storage-format §6). */
   constructor(options: TreeOptions) {
     super(options.hashSeed ?? 0);
     this.options = options;
     this.acls = new AclTable(options.acl);
+    this.#runs = new RunLoader({
+      codec: options.codec,
+      nodes: this.nodes,
+      acls: this.acls,
+      sum: this.sum,
+      hasDigest: options.digest,
+      placeFlags: (id) => this.#placeFlags(id),
+    });
     this.clear();
     this.#addSystemNodes();
   }
@@ -211,17 +219,14 @@ export class Tree extends TreeView {
    * @returns znodes read
    */
   loadRun(r: Reader): number {
-    this.#runs ??= new RunLoader({
-      codec: this.options.codec,
-      nodes: this.nodes,
-      acls: this.acls,
-      sum: this.sum,
-      hasDigest: this.options.digest,
-      placeFlags: (id) => this.#placeFlags(id),
-    });
     const count = this.#runs.load(r);
     this.dataBytes += this.#runs.bytes;
     return count;
+  }
+
+  /** How long the snapshot is that is about to be loaded, so that there is room before it comes. */
+  expectSnapshot(bytes: number): void {
+    this.#runs.bytesExpected = bytes;
   }
 
   /** After the last record: drops ACL lists without users and adds system nodes that old files lack. */

@@ -14,6 +14,10 @@ test("the index agrees with a Map under random additions and removals, collision
     name[0] = byte;
     const id = byte + 1000;
     assert.equal(index.find(hashOf(byte), 0, name, 0, 1), held.has(id) ? id : -1);
+    const alike = index.candidate(hashOf(byte));
+    if (alike < 0) assert.equal(held.has(id), false);
+    else assert.equal(hashOf(held.get(alike) ?? -1), hashOf(byte));
+    if (step % 997 === 0) index.reserve(random.below(5000));
     if (held.has(id)) {
       assert.equal(index.remove(hashOf(byte), id), true);
       held.delete(id);
