@@ -30,6 +30,10 @@ import { slicePauseMs, SnapshotStopped } from "./snapshot_writer.ts";
 const SIGNATURE = "BenWasHere";
 /** Read at a time, and with it turned into znodes in one go: a few milliseconds at most. */
 const RECEIVE_BYTES = 128 * 1024;
+/** Of work between two pauses: a timer cannot pause for less than a millisecond, and a slice may take a tenth of one. */
+const WORK_MS_MAX = 0.5;
+/** The same in slices: whatever the clock says. */
+const SLICES_MAX = 4;
 /** A buffer that a large znode made grow beyond it is let go of. */
 const BUFFER_KEPT_BYTES = 4 * SNAPSHOT_SLICE_BYTES;
 
@@ -57,11 +61,12 @@ export class SnapshotStream {
   }
 
   /**
-   * @param paced with pauses in proportion to the work, while clients are served; else only other events come between
+   * Other events come between two slices. @param paced with pauses in proportion to the work: while clients are served
    * @throws {SnapshotStopped}, or what the sink throws
    */
   async run(sink: SnapshotSink, paced = true): Promise<void> {
     const { clock } = this.#context.host;
+    let slices = 0, workedMs = 0;
     try {
       for (let isDone = false; !isDone;) {
         this.#check();
@@ -72,13 +77,17 @@ export class SnapshotStream {
           writeTerminator(w);
           w.ustring(SIGNATURE);
         }
-        const workedMs = clock.monotonicMs() - beganMs;
+        slices++;
+        workedMs += clock.monotonicMs() - beganMs;
         this.bytes += w.pos;
         const writing = sink.write(w.written());
         if (writing !== undefined) await this.#stopper.wait(writing);
         this.#check();
         this.#reuse();
-        if (!isDone) await this.#pause(beganMs + workedMs, paced ? slicePauseMs(workedMs) : 0);
+        if (isDone) break;
+        const isDue = paced && (workedMs >= WORK_MS_MAX || slices === SLICES_MAX);
+        await this.#pause(isDue ? slicePauseMs(workedMs) : 0);
+        if (isDue) slices = workedMs = 0;
       }
     } finally {
       this.#cursor.close();
@@ -102,14 +111,12 @@ export class SnapshotStream {
     } else this.#writer.pos = 0;
   }
 
-  /** What the sink made us wait counts. */
-  #pause(from: number, pauseMs: number): Promise<void> {
+  #pause(ms: number): Promise<void> {
     const { clock } = this.#context.host;
-    const until = from + pauseMs;
     return this.#stopper.wait(
       new Promise<void>((resolve) => {
-        if (clock.monotonicMs() >= until) clock.soon(resolve);
-        else this.#cancelPause = clock.wakeAt(until as MonotonicMs, resolve);
+        if (ms === 0) clock.soon(resolve);
+        else this.#cancelPause = clock.wakeAt((clock.monotonicMs() + ms) as MonotonicMs, resolve);
       }),
     );
   }

@@ -14,6 +14,8 @@ import { putStoredStat, STORED_STAT_BYTES } from "./stat_block.ts";
 
 const FACTS_BYTES = Fact.ZNODE_FACTS_WORDS * 4;
 const STAT_WORDS = STORED_STAT_BYTES / 4;
+/** What is staged when the last run was none: another one that is not plain is likely. */
+const STAGE_BYTES_MIN = 8192;
 /** Too little costs a step of growth, too much memory. */
 const EXPECTED_SHARE = 0.9;
 
@@ -36,6 +38,9 @@ export class RunLoader {
   #aclId = 0;
   readonly #stat = new Int32Array(STAT_WORDS);
   readonly #hashes = new Int32Array(Fact.ZNODES_MAX);
+  #stageBytes = Fact.STAGE_BYTES;
+  /** Behind the last record that got its place. */
+  #at = 0;
   /** What was fetched: kept, so that no compiler leaves the fetching out. */
   touched = 0;
 
@@ -47,27 +52,44 @@ export class RunLoader {
   }
 
   /**
-   * Znodes from the reader on while they are plain, whole and good: 0 when the next one is not, or the reader's bytes are
-   * not the codec's memory. The reader stands before the record that ended the run.
+   * Znodes from the reader on while they are plain, whole and good: 0 when the next one is not. The reader stands before the
+   * record that ended the run.
    */
   load(r: Reader): number {
     const { codec, nodes, hasDigest } = this.#parts;
-    const { view } = codec, { bytes } = r;
     this.bytes = 0;
-    if (bytes !== codec.memory) return 0;
-    const { count, units } = codec.scanZnodes(r.pos, r.end, EPOCH_MAX, hasDigest);
+    const from = r.bytes === codec.memory ? r.pos : Fact.STAGE_AT;
+    const end = r.bytes === codec.memory ? r.end : this.#stage(r);
+    const { count, units } = codec.scanZnodes(from, end, EPOCH_MAX, hasDigest);
+    this.#stageBytes = count === 0 ? STAGE_BYTES_MIN : Fact.STAGE_BYTES;
     if (count === 0) return 0;
-    if (this.bytesExpected > 0 && count === Fact.ZNODES_MAX) this.#reserve(r.pos);
+    if (this.bytesExpected > 0 && count === Fact.ZNODES_MAX) this.#reserve(from);
     const image = Fact.ZNODE_IMAGE_AT;
     const ref = nodes.arena.storeImage(codec.memory.subarray(image, image + units * 16));
     this.#aclKey = NaN;
+    this.#at = from;
+    const placed = this.#placeAll(count, ref);
+    r.pos += this.#at - from;
+    return placed;
+  }
+
+  /** A piece of what the reader has next, in the codec's memory: bytes from elsewhere. @returns its end */
+  #stage(r: Reader): number {
+    const size = Math.min(r.remaining, this.#stageBytes);
+    this.#parts.codec.memory.set(r.bytes.subarray(r.pos, r.pos + size), Fact.STAGE_AT);
+    return Fact.STAGE_AT + size;
+  }
+
+  /** @returns how many got their places: all, or those before one that cannot be */
+  #placeAll(count: number, ref: number): number {
+    const { view } = this.#parts.codec;
     let parent = -1, facts = Fact.ZNODE_FACTS_AT;
     for (let i = 0; i < count; i++, facts += FACTS_BYTES) {
       if (view.getInt32(facts + Fact.FACT_SAME_PARENT * 4, true) === 0) {
-        parent = this.#enter(bytes, facts, i, count);
+        parent = this.#enter(facts, i, count);
         if (parent < 0) return i;
       }
-      if (!this.#place(r, facts, ref, parent, this.#hashes[i] as number)) return i;
+      if (!this.#place(facts, ref, parent, this.#hashes[i] as number)) return i;
     }
     return count;
   }
@@ -86,8 +108,8 @@ export class RunLoader {
    * a miss of the caches in a large tree, and so they are waited for together.
    * @returns the parent, or -1
    */
-  #enter(bytes: Uint8Array, facts: number, first: number, count: number): number {
-    const { codec: { view }, nodes } = this.#parts;
+  #enter(facts: number, first: number, count: number): number {
+    const { codec: { view, memory: bytes }, nodes } = this.#parts;
     const record = view.getInt32(facts + Fact.FACT_RECORD_AT * 4, true);
     const parent = nodes.find(
       bytes,
@@ -109,9 +131,8 @@ export class RunLoader {
   }
 
   /** @returns false with nothing changed when the parent has such a child */
-  #place(r: Reader, facts: number, ref: number, parent: number, hash: number): boolean {
-    const { codec: { view }, nodes } = this.#parts;
-    const bytes = r.bytes;
+  #place(facts: number, ref: number, parent: number, hash: number): boolean {
+    const { codec: { view, memory: bytes }, nodes } = this.#parts;
     const record = view.getInt32(facts + Fact.FACT_RECORD_AT * 4, true);
     const slash = view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true);
     const pathEnd = view.getInt32(facts + Fact.FACT_PATH_END * 4, true);
@@ -127,7 +148,7 @@ export class RunLoader {
     this.#fill(id, facts);
     this.bytes += pathEnd - record - 4 + size;
     // Path, data and their lengths, ACL key, stat.
-    r.pos = dataAt + size + 68;
+    this.#at = dataAt + size + 68;
     return true;
   }
 

@@ -215,7 +215,7 @@ export class Tree extends TreeView {
 
   /**
    * Reads records like `load` while they come whole and have nothing special, many at a time: none when the next is for
-   * `load`. Only from the codec's own memory.
+   * `load`.
    * @returns znodes read
    */
   loadRun(r: Reader): number {

@@ -190,7 +190,7 @@ test("slices are bounded, others have their turn between them, and a slow sink h
 
 test("a stream that is stopped sends nothing more and lets go of the tree", async () => {
   const { sim, machine } = place();
-  const { db } = filled(3000, 5);
+  const { db } = filled(12_000, 5); // more than is sent without a pause
   for (const when of ["before", "blocked", "pause"]) {
     let pieces = 0;
     const stream = new SnapshotStream(contextOf(machine.runtime), db);

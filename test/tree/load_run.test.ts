@@ -46,20 +46,28 @@ function sample(seed: number): Tree {
   return tree;
 }
 
-/** As a snapshot is read: pieces of any length through the codec's memory. */
-function loadRuns(tree: Tree, codec: Codec, bytes: Uint8Array, acls: Tree["acls"], random: Prng) {
+/** As a snapshot is read: pieces of any length, through the codec's memory (a file) or outside of it (a stream). */
+function loadRuns(
+  tree: Tree,
+  codec: Codec,
+  bytes: Uint8Array,
+  acls: Tree["acls"],
+  random: Prng,
+  isOutside: boolean,
+) {
   tree.clear();
   for (const [id, list] of acls.entries()) tree.acls.load(id, list);
   const region = codec.snapshotRegions[2] ?? codec.scratch;
-  const r = new Reader().reset(codec.memory, region.start, region.start);
+  const memory = isOutside ? new Uint8Array(region.end) : codec.memory;
+  const r = new Reader().reset(memory, region.start, region.start);
   let given = 0, inRuns = 0;
   for (;;) {
-    const rest = codec.memory.slice(r.pos, r.end);
+    const rest = memory.slice(r.pos, r.end);
     const more = Math.min(1 + random.below(200_000), bytes.length - given);
-    codec.memory.set(rest, region.start);
-    codec.memory.set(bytes.subarray(given, given + more), region.start + rest.length);
+    memory.set(rest, region.start);
+    memory.set(bytes.subarray(given, given + more), region.start + rest.length);
     given += more;
-    r.reset(codec.memory, region.start, region.start + rest.length + more);
+    r.reset(memory, region.start, region.start + rest.length + more);
     for (;;) {
       inRuns += tree.loadRun(r);
       const mark = r.pos;
@@ -95,12 +103,12 @@ function assertSame(one: Tree, other: Tree): void {
 
 test("runs give the tree that single loads give, and it goes on the same", () => {
   for (const codec of [createCodec(), createPlainCodec()]) {
-    for (const digest of [true, false]) {
+    for (const [digest, isOutside] of [[true, false], [true, true], [false, false]] as const) {
       const random = new Prng(7, 8), origin = sample(3);
       const bytes = snapshotOf(origin);
       const single = newTree({ codec, digest }), runs = newTree({ codec, digest });
       loadInto(single, bytes, origin.acls);
-      const inRuns = loadRuns(runs, codec, bytes, origin.acls, random);
+      const inRuns = loadRuns(runs, codec, bytes, origin.acls, random, isOutside);
       assert.ok(inRuns > 2500 && inRuns < runs.nodeCount, `${inRuns} in runs`);
       assertSame(runs, single);
       if (digest) assert.equal(runs.digest, origin.digest);
