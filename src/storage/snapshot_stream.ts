@@ -61,10 +61,11 @@ export class SnapshotStream {
   }
 
   /**
-   * Other events come between two slices. @param paced with pauses in proportion to the work: while clients are served
+   * Other events come between two slices.
+   * @param isPaced asked when a pause is due: whether there is one, in proportion to the work
    * @throws {SnapshotStopped}, or what the sink throws
    */
-  async run(sink: SnapshotSink, paced = true): Promise<void> {
+  async run(sink: SnapshotSink, isPaced: () => boolean = () => true): Promise<void> {
     const { clock } = this.#context.host;
     let slices = 0, workedMs = 0;
     try {
@@ -85,8 +86,8 @@ export class SnapshotStream {
         this.#check();
         this.#reuse();
         if (isDone) break;
-        const isDue = paced && (workedMs >= WORK_MS_MAX || slices === SLICES_MAX);
-        await this.#pause(isDue ? slicePauseMs(workedMs) : 0);
+        const isDue = workedMs >= WORK_MS_MAX || slices === SLICES_MAX;
+        await this.#pause(isDue && isPaced() ? slicePauseMs(workedMs) : 0);
         if (isDue) slices = workedMs = 0;
       }
     } finally {

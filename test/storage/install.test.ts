@@ -58,7 +58,7 @@ async function received(it: Lab, storage: Recovered<Entry>, from: Database): Pro
   const context = contextOf(it.machine.runtime);
   const receiving = receiveSnapshot(context, source, db, from.lastZxid);
   await it.sim.runUntil(
-    new SnapshotStream(context, from).run({ write: (view) => void source.push(view) }, false),
+    new SnapshotStream(context, from).run({ write: (view) => void source.push(view) }, () => false),
   );
   await it.sim.runUntil(receiving);
   return db;

@@ -180,7 +180,7 @@ test("slices are bounded, others have their turn between them, and a slow sink h
           sim.after(5000, "slow", () => resolve(void (waiting = false)))
         );
       },
-    }, paced));
+    }, () => paced));
     assert.ok(sizes.length > 5);
     for (const size of sizes) assert.ok(size <= SNAPSHOT_SLICE_BYTES + 2000, `${size}`);
     sizes.length = 1000;

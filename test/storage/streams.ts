@@ -34,7 +34,7 @@ export async function streamed(
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   const stream = new SnapshotStream(contextOf(machine.runtime), db);
-  await sim.runUntil(stream.run({ write: (view) => void pieces.push(view.slice()) }, paced));
+  await sim.runUntil(stream.run({ write: (view) => void pieces.push(view.slice()) }, () => paced));
   const bytes = joined(pieces);
   assert.equal(stream.bytes, bytes.length);
   return bytes;

@@ -265,7 +265,7 @@ export class SyncSender {
   }
 
   async #snap(): Promise<void> {
-    const { context, storage, stats, log, isServing } = this.#parts, link = this.#link;
+    const { context, storage, stats, log } = this.#parts, link = this.#link;
     if (link.isGone) return;
     const release = this.#throttle.enter("snap", this.#isVoter);
     try {
@@ -282,7 +282,7 @@ export class SyncSender {
           this.#parts.onProgress();
           return undefined;
         },
-      }, isServing());
+      }, this.#pacing());
       log.info("Snapshot sent", { sid: link.sid, bytes: stream.bytes });
       await this.#behindSnapshot();
     } catch (error) {
@@ -291,6 +291,18 @@ export class SyncSender {
     } finally {
       release();
     }
+  }
+
+  /** Pauses are for others: for clients that are served, when something was asked or decided since the last pause was due. */
+  #pacing(): () => boolean {
+    const { isServing, stats, storage } = this.#parts;
+    let packets = -1, zxid = -1;
+    return () => {
+      const isIdle = packets === stats.packetsReceived && zxid === storage.db.lastZxid;
+      packets = stats.packetsReceived;
+      zxid = storage.db.lastZxid;
+      return isServing() && !isIdle;
+    };
   }
 
   /** What was applied while the snapshot was sent shows in it in part: no client may see that. */
