@@ -45,11 +45,11 @@ export async function http(args: readonly string[]): Promise<void> {
 
 async function ours(kind: Kind, folder: string): Promise<Door> {
   const [port, clientPort] = [await freePort(), await freePort()];
-  const root = projectRoot(), source = join(root, "src/main.ts");
+  const root = projectRoot(), entry = join(root, "dist/bundle/main.js");
   const command = {
-    node: [process.execPath, join(root, "dist/bundle/main.js")],
-    deno: [denoCommand, "run", "-A", "--no-check", source],
-    bun: [bunCommand, "run", source],
+    node: [process.execPath, entry],
+    deno: [denoCommand, "run", "-A", "--no-check", entry],
+    bun: [bunCommand, "run", entry],
   }[kind];
   const flags = ["server", "-d", join(folder, kind), "--port", String(clientPort)];
   const settings = [`admin.serverPort=${port}`, "http.maxStreams=100000"];

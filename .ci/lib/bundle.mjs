@@ -1,5 +1,5 @@
-// dist/bundle: our server for Node in a few files instead of 280, of which loading was the half of its start (DESIGN: up in
-// milliseconds). Packages stay where npm put them; what is loaded lazily stays so, in chunks.
+// dist/bundle: our server in a few files instead of 280, of which loading was the half of its start on Node (DESIGN: up in
+// milliseconds). Packages stay where npm put them; what is loaded lazily stays so, in chunks. Deno and Bun run it too.
 import {
   existsSync,
   mkdirSync,

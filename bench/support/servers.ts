@@ -102,7 +102,8 @@ function commandOf(
   heapMib: number | undefined,
 ): [command: string, args: string[]] {
   const root = projectRoot();
-  const source = join(root, "src/main.ts");
+  // What the package runs, on each of them.
+  const entry = join(root, "dist/bundle/main.js");
   switch (name) {
     case "apache": {
       const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
@@ -110,11 +111,11 @@ function commandOf(
       return ["java", [...javaArgs(APACHE, {}, "full"), ...heap, main, file]];
     }
     case "node":
-      return [process.execPath, [join(root, "dist/bundle/main.js"), "server", file]];
+      return [process.execPath, [entry, "server", file]];
     case "deno":
-      return [denoCommand, ["run", "-A", source, "server", file]];
+      return [denoCommand, ["run", "-A", entry, "server", file]];
     case "bun":
-      return [bunCommand, ["run", source, "server", file]];
+      return [bunCommand, ["run", entry, "server", file]];
   }
 }
 

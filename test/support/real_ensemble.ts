@@ -39,13 +39,13 @@ const SETTLE_MS = 60_000;
 
 /** The command of a kind, up to the configuration file. */
 export function commandOfKind(kind: ServerKind, jvm: "quick" | "full" = "quick"): string[] {
-  const root = projectRoot(), source = join(root, "src/main.ts");
+  const entry = join(projectRoot(), "dist/bundle/main.js");
   const own = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
   const executable = (name: string): string =>
     process.env[`MENAGERIE_${name.toUpperCase()}`] ?? (name === own ? process.execPath : name);
   switch (kind) {
     case "node":
-      return [executable("node"), join(root, "dist/bundle/main.js"), "server"];
+      return [executable("node"), entry, "server"];
     case "deno":
       return [
         executable("deno"),
@@ -53,11 +53,11 @@ export function commandOfKind(kind: ServerKind, jvm: "quick" | "full" = "quick")
         "-A",
         "--no-check",
         "--node-modules-dir=manual",
-        source,
+        entry,
         "server",
       ];
     case "bun":
-      return [executable("bun"), "run", source, "server"];
+      return [executable("bun"), "run", entry, "server"];
     default: {
       const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
       return ["java", ...javaArgs(kind.slice("apache-".length) as ApacheVersion, {}, jvm), main];
