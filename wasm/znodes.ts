@@ -85,6 +85,7 @@ function plainRecordAt(
   const slash = memory.lastIndexOf(SLASH, pathEnd - 1);
   const nameLength = pathEnd - slash - 1;
   if (nameLength === 0 || nameLength > layout.ZNODE_BLOCK_MAX) return undefined;
+  if (slash === pathAt + 1) return undefined; // "//name"
   const dataLength = view.getInt32(pathEnd), dataAt = pathEnd + 4;
   if (dataLength < -1) return undefined;
   const size = Math.max(dataLength, 0);

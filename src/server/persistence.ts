@@ -15,12 +15,19 @@ import type { SnapshotFile } from "./control.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServerStats } from "./stats.ts";
 
+/** Of snapCount: a replay of more txns is not left to the next start too. */
+const LONG_REPLAY = 2;
+
 export class Persistence {
   readonly #context: StorageContext;
   #recovered: Recovered<Pending>;
   readonly #policy: SnapshotPolicy;
   readonly #autopurge: Autopurge;
   readonly #stats: ServerStats;
+  readonly #snapCount: number;
+  /** Of a snapshot that the start leaves behind. */
+  #startSnapshot: Promise<void> = Promise.resolve();
+  #isClosed = false;
   #bytesSeen = 0;
   #fsyncsSeen = 0;
   #fsyncMsSeen = 0;
@@ -58,6 +65,7 @@ export class Persistence {
     this.#context = context;
     this.#recovered = recovered;
     this.#stats = stats;
+    this.#snapCount = options.snapCount;
     this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
     this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
     const { report } = recovered;
@@ -112,12 +120,18 @@ export class Persistence {
    */
   async writeStartSnapshot(isChanged: boolean): Promise<void> {
     const { report, snapshotter } = this.#recovered;
-    if (isChanged || report.snapshotDue === "first") await snapshotter.take(this.db, false);
-    else if (report.snapshotDue === "soon") this.#takeInBackground();
+    // A server that never lives long enough to write one must not replay more and more.
+    const isLong = report.applied > LONG_REPLAY * this.#snapCount;
+    if (isChanged || isLong || report.snapshotDue === "first") {
+      await snapshotter.take(this.db, false);
+    } else if (report.snapshotDue === "soon") this.#startSnapshot = this.#takeInBackground();
   }
 
+  /** Not while the snapshot of the start is written: it may be the one that others are purged for. */
   startAutopurge(): void {
-    this.#autopurge.start();
+    void this.#startSnapshot.then(() => {
+      if (!this.#isClosed) this.#autopurge.start();
+    });
   }
 
   /** A group was applied: counts towards the next snapshot. */
@@ -144,12 +158,13 @@ export class Persistence {
       this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
       return;
     }
-    this.#takeInBackground();
+    void this.#takeInBackground();
   }
 
-  #takeInBackground(): void {
+  /** Resolves when it is written or has failed, which is told here. */
+  #takeInBackground(): Promise<void> {
     const { snapshotter } = this.#recovered;
-    snapshotter.take(this.db).then((report) => this.#onWritten(report), (error: unknown) => {
+    return snapshotter.take(this.db).then((report) => this.#onWritten(report), (error: unknown) => {
       if (error instanceof SnapshotStopped) return;
       this.#stats.counters.snapshotErrors++;
       this.#context.log.error(
@@ -188,6 +203,7 @@ export class Persistence {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#autopurge.stop();
     await this.#recovered.close();
   }

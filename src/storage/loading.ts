@@ -47,7 +47,8 @@ export interface StorageOptions extends DirectoryOptions {
 
 /**
  * Whether a snapshot of exactly this state is still to be written (storage-format §10.7): `soon` only spares the next start
- * the replay; `first` before anything else, since there is none that loads, or in another format.
+ * the replay; `first` before anything else, since the newest there do not load, there is none, or in another format. Who
+ * purges counts snapshots that look whole: one that was fallen back on is the first to go.
  */
 export type SnapshotDue = "no" | "soon" | "first";
 
@@ -159,7 +160,7 @@ export class Loading {
       snapshotNodes: made?.nodes ?? loaded?.nodes ?? 0,
       cut,
       isNew,
-      snapshotDue: isNew ? "no" : snapshotDue(db, loaded, fileFormat),
+      snapshotDue: isNew ? "no" : snapshotDue(db, newest, fileFormat),
       acceptedEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "acceptedEpoch"),
       currentEpoch: await readEpochFile(this.#context, this.#dirs.snapshots, "currentEpoch"),
       snapshotLoadMs,
@@ -208,7 +209,7 @@ export class Loading {
       snapshotNodes: loaded.nodes,
       cut: undefined,
       isNew: false,
-      snapshotDue: snapshotDue(db, loaded, before.fileFormat),
+      snapshotDue: snapshotDue(db, newest, before.fileFormat),
       tookMs: clock.monotonicMs() - beganMs,
     };
     return { database: db, fileFormat: before.fileFormat, report };
@@ -319,10 +320,10 @@ function reportOf(
 
 function snapshotDue(
   db: Database,
-  loaded: LoadedSnapshot | undefined,
+  { loaded, refused }: Newest,
   fileFormat: FileFormat,
 ): SnapshotDue {
-  if (loaded === undefined || loaded.format !== fileFormat) return "first";
+  if (loaded === undefined || refused > 0 || loaded.format !== fileFormat) return "first";
   return db.lastZxid === loaded.zxid ? "no" : "soon";
 }
 

@@ -68,6 +68,7 @@ export async function cutTail(
   } finally {
     await file.close();
   }
+  await renewTail(context, path, last.endsAt);
   return { file: last.name, byte: last.endsAt, afterZxid };
 }
 

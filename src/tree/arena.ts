@@ -1,5 +1,5 @@
 /**
- * Names and data of znodes: blocks of 16-byte units in segments that are never moved. Blocks come in size classes
+ * Names, data and rests (layout.ts) of znodes: blocks of 16-byte units in segments that are never moved. Blocks come in size classes
  * (16-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
  * segment of its own that goes when it is freed.
  *

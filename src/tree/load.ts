@@ -62,7 +62,8 @@ function placeOf(nodes: NodeStore, r: Reader, start: number, end: number): numbe
   }
   let slash = end - 1;
   while (slash > start && r.bytes[slash] !== SLASH) slash--;
-  if (r.bytes[start] !== SLASH || slash === end - 1) refuse(r, start, end, "that is no path");
+  const isPath = r.bytes[start] === SLASH && slash !== end - 1 && slash !== start + 1;
+  if (!isPath) refuse(r, start, end, "that is no path");
   const parent = nodes.find(r.bytes, start, slash);
   if (parent < 0) refuse(r, start, end, "its parent did not come before it");
   if (nodes.findChild(parent, r.bytes, slash + 1, end) >= 0) refuse(r, start, end, "it came twice");

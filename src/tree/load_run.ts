@@ -14,7 +14,7 @@ import { putStoredStat, STORED_STAT_BYTES } from "./stat_block.ts";
 
 const FACTS_BYTES = Fact.ZNODE_FACTS_WORDS * 4;
 const STAT_WORDS = STORED_STAT_BYTES / 4;
-/** What is staged when the last run was none: another one that is not plain is likely. */
+/** What is staged at least: where special znodes come often, a run ends soon. */
 const STAGE_BYTES_MIN = 8192;
 /** Too little costs a step of growth, too much memory. */
 const EXPECTED_SHARE = 0.9;
@@ -52,8 +52,8 @@ export class RunLoader {
   }
 
   /**
-   * Znodes from the reader on while they are plain, whole and good: 0 when the next one is not. The reader stands before the
-   * record that ended the run.
+   * Znodes from the reader on while they are plain, whole and good, as many as one run takes: 0 when the next one is not. The
+   * reader stands behind the last of them.
    */
   load(r: Reader): number {
     const { codec, nodes, hasDigest } = this.#parts;
@@ -61,15 +61,20 @@ export class RunLoader {
     const from = r.bytes === codec.memory ? r.pos : Fact.STAGE_AT;
     const end = r.bytes === codec.memory ? r.end : this.#stage(r);
     const { count, units } = codec.scanZnodes(from, end, EPOCH_MAX, hasDigest);
-    this.#stageBytes = count === 0 ? STAGE_BYTES_MIN : Fact.STAGE_BYTES;
-    if (count === 0) return 0;
+    this.#at = from;
+    if (count === 0) return this.#end(r, from, 0);
     if (this.bytesExpected > 0 && count === Fact.ZNODES_MAX) this.#reserve(from);
     const image = Fact.ZNODE_IMAGE_AT;
     const ref = nodes.arena.storeImage(codec.memory.subarray(image, image + units * 16));
     this.#aclKey = NaN;
-    this.#at = from;
-    const placed = this.#placeAll(count, ref);
-    r.pos += this.#at - from;
+    return this.#end(r, from, this.#placeAll(count, ref));
+  }
+
+  /** The next run is as long as this one, most likely. */
+  #end(r: Reader, from: number, placed: number): number {
+    const bytes = this.#at - from;
+    r.pos += bytes;
+    this.#stageBytes = Math.max(STAGE_BYTES_MIN, Math.min(2 * bytes, Fact.STAGE_BYTES));
     return placed;
   }
 

@@ -191,6 +191,7 @@ export class Tree extends TreeView {
     this.acls.clear();
     this.sum.set(0, 0);
     this.dataBytes = 0;
+    this.#runs.bytesExpected = 0;
     this.nodes.createRoot(); // bare until its record comes
   }
 
@@ -267,10 +268,10 @@ export class Tree extends TreeView {
   #placeFlags(id: NodeId): number {
     if (id === ROOT) return L.FLAG_SYSTEM;
     const parent = this.parent(id);
-    const length = this.nodes.pathLength(id);
     const parentFlags = this.nodes.word(parent, L.FLAGS);
     const isReserved = parent !== ROOT && (parentFlags & (L.FLAG_RESERVED | L.FLAG_SYSTEM)) !== 0;
     if (parent !== ROOT && !isReserved) return 0;
+    const length = this.nodes.pathLength(id);
     const isSystem = SYSTEM_PATHS.some((path) => path.length === length && this.#isAt(id, path));
     return (isReserved ? L.FLAG_RESERVED : 0) | (isSystem ? L.FLAG_SYSTEM : 0);
   }

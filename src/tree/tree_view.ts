@@ -51,7 +51,7 @@ export class TreeView {
   get ephemeralCount(): number {
     return this.owners.ephemeralCount;
   }
-  /** Bytes reserved for names and data. */
+  /** Bytes reserved for names, data and rests. */
   get arenaBytes(): number {
     return this.nodes.arena.reservedBytes;
   }

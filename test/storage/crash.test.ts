@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { CorruptionError } from "../../src/base/errors.ts";
 import type { StorageOptions } from "../../src/storage/recovery.ts";
 import { type CrashFate, createSim, type Machine, type Sim } from "../../runtimes/sim/index.ts";
+import { FOLDER } from "./snapshots.ts";
 import { Author, Changes, Heard, MiniServer } from "./support.ts";
 
 interface Run {
@@ -204,30 +205,58 @@ test("a killed process loses nothing that it acknowledged", async () => {
   }
 });
 
-test("what is read back after a failed sync is on the disk before anything rests on it", async () => {
-  let readMore = 0;
-  for (let seed = 0; seed < 20; seed++) {
-    const sim = createSim({ seed });
-    const machine = sim.machine("a");
-    const author = new Author();
-    const server = await sim.runUntil(MiniServer.start(machine.runtime, author));
-    const changes = new Changes(seed);
-    machine.files.failNext("syncData", "IO", { skip: 3 });
-    for (let n = 0; n < 40; n++) {
-      server.submit(changes.next(300));
-      if (n % 4 === 0) await sim.run(sim.nowMs + 1);
-    }
-    await sim.run(sim.nowMs + 200);
-    if (server.failure === undefined) continue;
-    machine.kill();
-    const again = await sim.runUntil(MiniServer.start(machine.start(), author));
-    const read = again.storage.database.lastZxid;
-    if (read > server.acked) readMore++;
-    machine.crash("lose");
-    (await sim.runUntil(MiniServer.start(machine.start(), author))).check(read, author);
-  }
-  assert.ok(readMore > 5, `${readMore} times a group was read that had not been acknowledged`);
-});
+/** Takes the last byte of the last entry: the log then ends torn, as when the last write was cut off. */
+async function tear(machine: Machine): Promise<void> {
+  const { fs } = machine.runtime;
+  const logs = (await fs.readDir(FOLDER)).filter((name) => name.startsWith("log."));
+  const byZxid = (name: string): number => Number.parseInt(name.slice("log.".length), 16);
+  const last = logs.sort((a, b) => byZxid(a) - byZxid(b)).pop() ?? "";
+  const bytes = await fs.readFile(`${FOLDER}/${last}`),
+    file = await fs.open(`${FOLDER}/${last}`, "write");
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  await file.truncate(end - 1);
+  await file.close();
+}
+
+for (const isTorn of [false, true]) {
+  test(
+    `what is read back after a failed sync is on the disk before anything rests on it${
+      isTorn ? ", a torn end cut off" : ""
+    }`,
+    async () => {
+      let readMore = 0;
+      for (let seed = 0; seed < 20; seed++) {
+        const sim = createSim({ seed });
+        const machine = sim.machine("a");
+        const author = new Author();
+        // In format 2 a group whose end is torn keeps its other entries.
+        const options = { fileFormat: isTorn ? 2 : 3 } as const;
+        const server = await sim.runUntil(MiniServer.start(machine.runtime, author, options));
+        const changes = new Changes(seed);
+        machine.files.failNext("syncData", "IO", { skip: 3 });
+        for (let n = 0; n < 40; n++) {
+          server.submit(changes.next(300));
+          if (n % 4 === 0) await sim.run(sim.nowMs + 1);
+        }
+        await sim.run(sim.nowMs + 200);
+        if (server.failure === undefined) continue;
+        machine.kill();
+        const runtime = machine.start();
+        if (isTorn) await sim.runUntil(tear(machine));
+        const again = await sim.runUntil(MiniServer.start(runtime, author, options));
+        const read = again.storage.database.lastZxid;
+        if (read > server.acked) readMore++;
+        machine.crash("lose");
+        (await sim.runUntil(MiniServer.start(machine.start(), author, options))).check(
+          read,
+          author,
+        );
+      }
+      assert.ok(readMore > 5, `${readMore} times a group was read that had not been acknowledged`);
+    },
+  );
+}
 
 test("forceSync=no acknowledges after the write: a kill loses nothing, a loss of power may", async () => {
   const sim = createSim({ seed: 9 });

@@ -150,6 +150,7 @@ test("nodes that cannot be are refused by name", () => {
     [record("/zookeeper"), /"\/zookeeper": it came twice/],
     [record(""), /"": it came twice/],
     [record("a"), /"a": that is no path/],
+    [record("//x"), /"\/\/x": that is no path/],
     [record("/zookeeper/"), /that is no path/],
     [record("/o", (w, at) => w.patchInt32(at + 44, -1)), /0xffffffff00000000 has an unknown type/],
     [record("/z", (w, at) => w.patchInt32(at, 0x20_0000)), /czxid has epoch 2097152/],

@@ -108,6 +108,7 @@ test("what is not plain, or not whole, ends the scan before it", () => {
     { path: "/" },
     { path: "a/b" },
     { path: "/a/" },
+    { path: "//a" },
     { path: `/${"n".repeat(layout.ZNODE_BLOCK_MAX + 1)}` },
     { stat: [0n, 0n, 0n, 0n, 0, 0, 0, 1n, 0n] },
     { stat: [0n, 0n, 0n, 0n, 0, 0, 0, -(1n << 63n), 0n] },

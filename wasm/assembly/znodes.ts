@@ -85,7 +85,7 @@ function orderStat(at: usize): void {
 }
 
 /**
- * Reads records while they are whole and plain: the path has a parent and a name that fits a block, there is no owner,
+ * Reads records while they are whole and plain: the path has a name that fits a block and a parent that is not "/" in full, there is no owner,
  * zxids are within the epochs held, image and facts have room. Anything else ends the scan before it.
  * @returns records; the first result word has the units used of the image
  */
@@ -102,7 +102,7 @@ export function scanZnodes(at: usize, end: usize, epochMax: i32, hasDigest: bool
     let slash = pathEnd - 1;
     while (load<u8>(slash) !== SLASH) slash--;
     const nameLength = <u32> (pathEnd - slash - 1);
-    if (nameLength === 0 || nameLength > BLOCK_MAX) break;
+    if (nameLength === 0 || nameLength > BLOCK_MAX || slash === pathAt + 1) break;
     const dataLength = <i32> word(pathEnd);
     if (dataLength < -1) break;
     const dataAt = pathEnd + 4, size = <u32> max(dataLength, 0);
