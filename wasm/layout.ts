@@ -20,9 +20,11 @@ export const ZNODES_MAX = 1024;
 /** ZNODES_MAX records of 32 words. */
 export const ZNODE_FACTS_AT = 131072;
 export const ZNODE_FACTS_WORDS = 32;
-/** Blocks of whole units of 16 bytes: each znode's name, and its data unless that is longer than ZNODE_BLOCK_MAX. */
+/** Blocks of whole units: each znode's name, and its data unless that is longer than ZNODE_BLOCK_MAX. */
 export const ZNODE_IMAGE_AT = 262144;
-export const ZNODE_IMAGE_BYTES = 131072;
+/** The last 16 stay free: a copy goes on to the end of its step. */
+export const ZNODE_IMAGE_BYTES = 131056;
+export const ZNODE_UNIT_BYTES = 8;
 /** Names that are longer end the scan. */
 export const ZNODE_BLOCK_MAX = 1024;
 // Words of a record's facts; addresses are in the memory.

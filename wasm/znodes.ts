@@ -43,7 +43,7 @@ export function scanZnodes(
     const { pathEnd, slash, dataAt, dataLength, stat } = record;
     const size = Math.max(dataLength, 0), isAlone = size > layout.ZNODE_BLOCK_MAX;
     const nameUnits = unitsOf(pathEnd - slash - 1), dataUnits = isAlone ? 0 : unitsOf(size);
-    if ((units + nameUnits + dataUnits) * 16 > layout.ZNODE_IMAGE_BYTES) break;
+    if ((units + nameUnits + dataUnits) * layout.ZNODE_UNIT_BYTES > layout.ZNODE_IMAGE_BYTES) break;
     copyBlock(memory, slash + 1, units, nameUnits);
     copyBlock(memory, dataAt, units + nameUnits, dataUnits);
     const put = factsAt(view, count);
@@ -99,11 +99,12 @@ function plainRecordAt(
 }
 
 function unitsOf(length: number): number {
-  return (length + 15) >>> 4;
+  return Math.ceil(length / layout.ZNODE_UNIT_BYTES);
 }
 
 function copyBlock(memory: Uint8Array, from: number, unit: number, units: number): void {
-  memory.copyWithin(layout.ZNODE_IMAGE_AT + unit * 16, from, from + units * 16);
+  const size = layout.ZNODE_UNIT_BYTES;
+  memory.copyWithin(layout.ZNODE_IMAGE_AT + unit * size, from, from + units * size);
 }
 
 function isSameParent(memory: Uint8Array, one: PlainRecord, other: PlainRecord): boolean {

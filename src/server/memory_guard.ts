@@ -3,8 +3,8 @@
  * ("not executed, try again later"), which no server has logged or applied. Reads, deletes, smaller data, sessions and what
  * other servers decided go on.
  *
- * What counts is resident memory without the room that deleted znodes left, because the system does not get that back, and
- * the heap of the engine against its own limit. Asking the host takes time: it is done once per LOOK_BYTES of growth, so that a
+ * What counts is resident memory without the room that deleted znodes left, because the system does not get that back,
+ * the heap of the engine against its own limit, and what the tree's arena can hold at all. Asking the host takes time: it is done once per LOOK_BYTES of growth, so that a
  * server may go beyond its limit by so much, and while full at most every LOOK_AGAIN_MS.
  */
 import type { Log } from "../base/log.ts";
@@ -21,6 +21,8 @@ const ZNODE_BYTES = 256;
 const DEFAULT_SHARE = 0.9;
 /** Of the engine's heap limit: beyond it the collector does little else before it gives up. */
 const HEAP_SHARE = 0.95;
+/** Of what the tree's arena can hold, 32 GiB: however much memory there is. */
+const ARENA_SHARE = 0.95;
 /** Of the limit: a warning on the way, once until it is left again. */
 const WARN_SHARE = 0.9;
 
@@ -74,7 +76,8 @@ export class MemoryGuard {
     const { residentBytes, heapUsedBytes, heapMaxBytes } = this.#process.memory();
     const usedBytes = Math.max(0, residentBytes - tree.reusableBytes);
     this.#stats.memoryUsedBytes = usedBytes;
-    const isFull = usedBytes >= this.#limitBytes || heapUsedBytes >= heapMaxBytes * HEAP_SHARE;
+    const isFull = usedBytes >= this.#limitBytes || heapUsedBytes >= heapMaxBytes * HEAP_SHARE ||
+      tree.arenaShare >= ARENA_SHARE;
     const isNear = usedBytes >= this.#limitBytes * WARN_SHARE;
     const level: Level = isFull ? "full" : isNear ? "near" : "ample";
     if (level === this.#level) return;

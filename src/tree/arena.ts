@@ -1,6 +1,6 @@
 /**
- * Names, data and rests (layout.ts) of znodes: blocks of 16-byte units in segments that are never moved. Blocks come in size classes
- * (16-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
+ * Names, data and rests (layout.ts) of znodes: blocks of 8-byte units in segments that are never moved. Blocks come in size classes
+ * (8-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
  * segment of its own that goes when it is freed.
  *
  * A block is named by a `ref`: segment number in the high bits, unit within the segment in the low 20.
@@ -8,32 +8,37 @@
  */
 import { invariant } from "../base/invariant.ts";
 
-const UNIT_SHIFT = 4;
+const UNIT_SHIFT = 3;
+const UNIT_BYTES = 1 << UNIT_SHIFT;
 const SEGMENT_SHIFT = 20;
 const UNIT_MASK = (1 << SEGMENT_SHIFT) - 1;
 /** One fewer than the bits allow, so that ref + 1 is never 0. */
 const SEGMENTS_MAX = (1 << (32 - SEGMENT_SHIFT)) - 1;
-/** The first two are small, so that an empty server is; then 16 MiB each. */
-const SEGMENT_UNITS: readonly number[] = [1 << 12, 1 << 16, 1 << SEGMENT_SHIFT];
+/** The first two are small, so that an empty server is; then 8 MiB each. */
+const SEGMENT_UNITS: readonly number[] = [1 << 13, 1 << 17, 1 << SEGMENT_SHIFT];
+/** What fits, when no block is larger than a class. */
+export const ARENA_BYTES_MAX = SEGMENTS_MAX * (UNIT_BYTES << SEGMENT_SHIFT);
 /** Up to here one class per unit. */
-const FINE_UNITS = 64;
+const FINE_SHIFT = 7;
+const FINE_UNITS = 1 << FINE_SHIFT;
 /** 4 MiB: the largest class. */
-const CLASS_UNITS_MAX = 1 << 18;
-const CLASSES = 112;
+const CLASS_SHIFT = 19;
+const CLASS_UNITS_MAX = 1 << CLASS_SHIFT;
+const CLASSES = FINE_UNITS + 4 * (CLASS_SHIFT - FINE_SHIFT);
 const COPY_LOOP_BYTES = 24;
 
 /** The size class of a block of `units` (1 to CLASS_UNITS_MAX). */
 export function classOf(units: number): number {
   if (units <= FINE_UNITS) return units - 1;
   const log = 31 - Math.clz32(units - 1);
-  return FINE_UNITS + (log - 6) * 4 + (((units - 1) >>> (log - 2)) & 3);
+  return FINE_UNITS + (log - FINE_SHIFT) * 4 + (((units - 1) >>> (log - 2)) & 3);
 }
 
 /** Units of a block of the class. */
 export function unitsOfClass(sizeClass: number): number {
   if (sizeClass < FINE_UNITS) return sizeClass + 1;
   const step = sizeClass - FINE_UNITS;
-  return (5 + (step & 3)) << ((step >>> 2) + 4);
+  return (5 + (step & 3)) << ((step >>> 2) + FINE_SHIFT - 2);
 }
 
 export class Arena {
@@ -52,7 +57,7 @@ export class Arena {
 
   /** Bytes in lists of free blocks: they can be used again, and the system does not get them back. */
   get freeBytes(): number {
-    return this.#freeUnits * (1 << UNIT_SHIFT);
+    return this.#freeUnits * UNIT_BYTES;
   }
 
   /** Bytes of all segments; pages never touched take no memory of the machine. */
@@ -76,7 +81,7 @@ export class Arena {
   /** A block for `length` bytes; 0 bytes need none, and get ref 0. */
   allocate(length: number): number {
     if (length === 0) return 0;
-    const units = (length + 15) >>> UNIT_SHIFT;
+    const units = unitsFor(length);
     if (units > CLASS_UNITS_MAX) return this.#allocateAlone(length);
     const sizeClass = classOf(units);
     if (this.#free[sizeClass] !== 0) return this.#popFree(sizeClass);
@@ -105,7 +110,7 @@ export class Arena {
   /** @param length as given to `allocate` */
   release(ref: number, length: number): void {
     if (length <= 0) return;
-    const units = (length + 15) >>> UNIT_SHIFT;
+    const units = unitsFor(length);
     if (units > CLASS_UNITS_MAX) return this.#releaseAlone(ref >>> SEGMENT_SHIFT);
     this.#pushFree(ref, classOf(units));
   }
@@ -113,7 +118,7 @@ export class Arena {
   /** Whether a block for `before` bytes can hold `after` bytes and is not too large for it. */
   fits(before: number, after: number): boolean {
     if (before <= 0 || after <= 0) return before === after;
-    const unitsBefore = (before + 15) >>> UNIT_SHIFT, unitsAfter = (after + 15) >>> UNIT_SHIFT;
+    const unitsBefore = unitsFor(before), unitsAfter = unitsFor(after);
     if (unitsBefore > CLASS_UNITS_MAX || unitsAfter > CLASS_UNITS_MAX) return before === after;
     return classOf(unitsBefore) === classOf(unitsAfter);
   }
@@ -146,14 +151,14 @@ export class Arena {
   #popFree(sizeClass: number): number {
     const ref = ((this.#free[sizeClass] as number) - 1) | 0;
     const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
-    this.#free[sizeClass] = words[(ref & UNIT_MASK) << 2] as number;
+    this.#free[sizeClass] = words[(ref & UNIT_MASK) << (UNIT_SHIFT - 2)] as number;
     this.#freeUnits -= unitsOfClass(sizeClass);
     return ref;
   }
 
   #pushFree(ref: number, sizeClass: number): void {
     const words = this.#words[ref >>> SEGMENT_SHIFT] as Int32Array;
-    words[(ref & UNIT_MASK) << 2] = this.#free[sizeClass] as number;
+    words[(ref & UNIT_MASK) << (UNIT_SHIFT - 2)] = this.#free[sizeClass] as number;
     this.#free[sizeClass] = ref + 1;
     this.#freeUnits += unitsOfClass(sizeClass);
   }
@@ -191,7 +196,7 @@ export class Arena {
   }
 
   #allocateAlone(length: number): number {
-    return this.#addSegment((length + 15) & ~15) << SEGMENT_SHIFT;
+    return this.#addSegment(unitsFor(length) << UNIT_SHIFT) << SEGMENT_SHIFT;
   }
 
   #releaseAlone(segment: number): void {
@@ -210,6 +215,10 @@ export class Arena {
     this.#reservedBytes += size;
     return segment;
   }
+}
+
+function unitsFor(length: number): number {
+  return (length + UNIT_BYTES - 1) >>> UNIT_SHIFT;
 }
 
 const NOTHING = new Uint8Array(0);

@@ -65,7 +65,8 @@ export class RunLoader {
     if (count === 0) return this.#end(r, from, 0);
     if (this.bytesExpected > 0 && count === Fact.ZNODES_MAX) this.#reserve(from);
     const image = Fact.ZNODE_IMAGE_AT;
-    const ref = nodes.arena.storeImage(codec.memory.subarray(image, image + units * 16));
+    const imageEnd = image + units * Fact.ZNODE_UNIT_BYTES;
+    const ref = nodes.arena.storeImage(codec.memory.subarray(image, imageEnd));
     this.#aclKey = NaN;
     return this.#end(r, from, this.#placeAll(count, ref));
   }

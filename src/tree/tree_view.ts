@@ -5,6 +5,7 @@
 import { utf8DecodeRange, utf8Encode } from "../base/host.ts";
 import type { Zxid } from "../base/zxid.ts";
 import type { Writer } from "../jute/writer.ts";
+import { ARENA_BYTES_MAX } from "./arena.ts";
 import { CHILDREN_MIN } from "./child_lists.ts";
 import { writeDataOf } from "./cursor.ts";
 import { DigestSum } from "./digest.ts";
@@ -54,6 +55,11 @@ export class TreeView {
   /** Bytes reserved for names, data and rests. */
   get arenaBytes(): number {
     return this.nodes.arena.reservedBytes;
+  }
+  /** How much of what names, data and rests can ever take is taken: 0 to 1. */
+  get arenaShare(): number {
+    const { reservedBytes, freeBytes } = this.nodes.arena;
+    return (reservedBytes - freeBytes) / ARENA_BYTES_MAX;
   }
   /** Bytes that removed znodes left to be used again. */
   get reusableBytes(): number {

@@ -4,17 +4,17 @@ import { Prng } from "../../src/base/random.ts";
 import { Arena, classOf, unitsOfClass } from "../../src/tree/arena.ts";
 
 test("a size class holds what it is asked for, with at most a quarter wasted", () => {
-  for (let units = 1; units <= 1 << 18; units++) {
+  for (let units = 1; units <= 1 << 19; units++) {
     const size = unitsOfClass(classOf(units));
-    if (size < units || size > units * 1.25 || (units <= 64 && size !== units)) {
+    if (size < units || size > units * 1.25 || (units <= 128 && size !== units)) {
       assert.fail(`${units} units got a block of ${size}`);
     }
   }
-  assert.equal(classOf(1 << 18), 111);
+  assert.equal(classOf(1 << 19), 175);
 });
 
 test("size classes grow with their number, and are their own classes", () => {
-  for (let i = 1; i < 112; i++) {
+  for (let i = 1; i < 176; i++) {
     assert.ok(unitsOfClass(i) > unitsOfClass(i - 1));
     assert.equal(classOf(unitsOfClass(i)), i);
   }

@@ -54,7 +54,12 @@ function scan(codec: Codec, bytes: Uint8Array, hasDigest = true) {
         )),
   );
   const image = layout.ZNODE_IMAGE_AT;
-  return { count, units, facts, image: codec.memory.slice(image, image + units * 16) };
+  return {
+    count,
+    units,
+    facts,
+    image: codec.memory.slice(image, image + units * layout.ZNODE_UNIT_BYTES),
+  };
 }
 
 function same(bytes: Uint8Array, hasDigest = true) {
@@ -136,7 +141,7 @@ test("facts and image end when they are full; long data stays outside", () => {
   assert.equal(same(concat(Array.from({ length: 1030 }, () => small))).count, layout.ZNODES_MAX);
   const large = recordOf({ ...PLAIN, data: layout.ZNODE_BLOCK_MAX });
   const full = same(concat(Array.from({ length: 140 }, () => large)));
-  assert.deepEqual([full.count, full.units], [126, 126 * 65]);
+  assert.deepEqual([full.count, full.units], [126, 126 * 129]);
   const alone = same(recordOf({ ...PLAIN, data: layout.ZNODE_BLOCK_MAX + 1 }));
   assert.deepEqual([alone.count, alone.units, alone.facts[0]?.[layout.FACT_DATA_UNIT]], [1, 1, -1]);
 });

@@ -26,6 +26,7 @@ import {
   ZNODE_FACTS_WORDS,
   ZNODE_IMAGE_AT,
   ZNODE_IMAGE_BYTES,
+  ZNODE_UNIT_BYTES,
   ZNODES_MAX,
 } from "../layout";
 import { crc32 } from "./crc32";
@@ -37,6 +38,7 @@ const STAT_BYTES: usize = 60;
 const STAT_WORDS: usize = 15;
 const IMAGE_END: usize = ZNODE_IMAGE_AT + ZNODE_IMAGE_BYTES;
 const BLOCK_MAX: u32 = ZNODE_BLOCK_MAX;
+const UNIT_BYTES: u32 = ZNODE_UNIT_BYTES;
 
 // @ts-ignore: decorator
 @inline
@@ -53,10 +55,10 @@ function put(facts: usize, fact: usize, value: u32): void {
 // @ts-ignore: decorator
 @inline
 function blockBytes(length: u32): usize {
-  return (length + 15) & ~15;
+  return (length + UNIT_BYTES - 1) & ~(UNIT_BYTES - 1);
 }
 
-/** Whole units; what lies behind the bytes comes along. */
+/** In steps of 16 bytes: what lies behind comes along, up to 8 bytes beyond the block, where the next one begins. */
 // @ts-ignore: decorator
 @inline
 function copyBlock(from: usize, into: usize, length: u32): void {
@@ -118,12 +120,12 @@ export function scanZnodes(at: usize, end: usize, epochMax: i32, hasDigest: bool
     const dataBytes: usize = size > BLOCK_MAX ? 0 : blockBytes(size);
     if (nameBytes + dataBytes > IMAGE_END - image) break;
     copyBlock(slash + 1, image, nameLength);
-    put(facts, FACT_NAME_UNIT, <u32> (image - ZNODE_IMAGE_AT) >> 4);
+    put(facts, FACT_NAME_UNIT, <u32> (image - ZNODE_IMAGE_AT) / UNIT_BYTES);
     image += nameBytes;
     if (size > BLOCK_MAX) put(facts, FACT_DATA_UNIT, -1);
     else {
       copyBlock(dataAt, image, size);
-      put(facts, FACT_DATA_UNIT, <u32> (image - ZNODE_IMAGE_AT) >> 4);
+      put(facts, FACT_DATA_UNIT, <u32> (image - ZNODE_IMAGE_AT) / UNIT_BYTES);
       image += dataBytes;
     }
 
@@ -154,6 +156,6 @@ export function scanZnodes(at: usize, end: usize, epochMax: i32, hasDigest: bool
     facts += ZNODE_FACTS_WORDS << 2;
     at = stat + STAT_BYTES;
   }
-  store<u32>(RESULT_AT, <u32> (image - ZNODE_IMAGE_AT) >> 4);
+  store<u32>(RESULT_AT, <u32> (image - ZNODE_IMAGE_AT) / UNIT_BYTES);
   return count;
 }
