@@ -75,7 +75,8 @@ export class NameIndex {
   /** Room for so many entries, so that the tables need not grow one step after the other. */
   reserve(entries: number): void {
     const wanted = Math.min(entries, RESERVED_MAX) / TABLES / FILL_MAX;
-    const slots = Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(wanted)));
+    let slots = FIRST_SLOTS;
+    while (slots < wanted) slots *= 2;
     for (let which = 0; which < TABLES; which++) {
       const table = this.#tables[which] as Int32Array;
       if (table.length < slots * 2) this.#enlarge(which, table, slots * 2);
