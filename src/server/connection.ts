@@ -92,12 +92,18 @@ export class ClientConnection implements FrameSink, Watcher {
     if (this.#state === "closed") return;
     this.#replica.stats.counters.bytesReceived += chunk.length;
     this.requests.beginTurn(this.#replica.beginTurn());
-    if (this.#replica.tree.nodeCount >= PREFETCH_NODES_MIN && this.#state === "open") {
-      const from = this.#input.nextFrameIn(chunk);
-      if (from >= 0) lookAhead(this.#replica.tree.prefetch, chunk, from);
-    }
-    this.#guard(() => this.#input.feed(chunk));
+    this.#guard(() => {
+      this.#lookAhead(chunk);
+      this.#input.feed(chunk);
+    });
     this.#endTurn();
+  }
+
+  #lookAhead(chunk: Uint8Array): void {
+    const { tree } = this.#replica;
+    if (tree.nodeCount < PREFETCH_NODES_MIN || this.#state !== "open") return;
+    const from = this.#input.nextFrameIn(chunk);
+    if (from >= 0) lookAhead(tree.prefetch, chunk, from);
   }
 
   /** What escapes is a bug of ours: the server stops rather than go on with a state that nobody understands. */

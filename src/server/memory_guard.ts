@@ -4,8 +4,9 @@
  * other servers decided go on.
  *
  * What counts is resident memory without the room that deleted znodes left, because the system does not get that back,
- * the heap of the engine against its own limit, and what the tree's arena can hold at all. Asking the host takes time: it is done once per LOOK_BYTES of growth, so that a
- * server may go beyond its limit by so much, and while full at most every LOOK_AGAIN_MS.
+ * the heap of the engine against its own limit, and what the tree's arena can hold at all. Asking the host takes time: it is
+ * done once per LOOK_BYTES of growth, so that a server may go beyond its limit by so much, and while full at most every
+ * LOOK_AGAIN_MS.
  */
 import type { Log } from "../base/log.ts";
 import type { Clock, Process } from "../runtime.ts";

@@ -113,8 +113,8 @@ export class Persistence {
   }
 
   /**
-   * A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). It is written
-   * while clients are served, unless what lies on the disk does not lead to this tree by itself.
+   * A start that replayed logs leaves a snapshot behind, so that the next one need not (storage-format §10.7). It is
+   * written while clients are served, unless what lies on the disk does not lead to this tree by itself.
    * @param isChanged the tree was changed without a txn
    * @throws {RuntimeError} only of one that comes first
    */

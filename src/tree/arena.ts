@@ -1,6 +1,6 @@
 /**
- * Names, data and rests (layout.ts) of znodes: blocks of 8-byte units in segments that are never moved. Blocks come in size classes
- * (8-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
+ * Names, data and rests (layout.ts) of znodes: blocks of 8-byte units in segments that are never moved. Blocks come in size
+ * classes (8-byte steps up to 1 KiB, then four steps per doubling), each with a list of free ones; a larger one has a
  * segment of its own that goes when it is freed.
  *
  * A block is named by a `ref`: segment number in the high bits, unit within the segment in the low 20.

@@ -52,8 +52,8 @@ export class RunLoader {
   }
 
   /**
-   * Znodes from the reader on while they are plain, whole and good, as many as one run takes: 0 when the next one is not. The
-   * reader stands behind the last of them.
+   * Znodes from the reader on while they are plain, whole and good, as many as one run takes: 0 when the next one is not.
+   * The reader stands behind the last of them.
    */
   load(r: Reader): number {
     const { codec, nodes, hasDigest } = this.#parts;

@@ -87,8 +87,9 @@ function orderStat(at: usize): void {
 }
 
 /**
- * Reads records while they are whole and plain: the path has a name that fits a block and a parent that is not "/" in full, there is no owner,
- * zxids are within the epochs held, image and facts have room. Anything else ends the scan before it.
+ * Reads records while they are whole and plain: the path has a name that fits a block and a parent that is not "/" in
+ * full, there is no owner, zxids are within the epochs held, image and facts have room. Anything else ends the scan before
+ * it.
  * @returns records; the first result word has the units used of the image
  */
 export function scanZnodes(at: usize, end: usize, epochMax: i32, hasDigest: bool): i32 {

@@ -293,7 +293,7 @@ export class SyncSender {
     }
   }
 
-  /** Pauses are for others: for clients that are served, when something was asked or decided since the last pause was due. */
+  /** Pauses are for clients that are served, when something was asked or decided since the last one was due. */
   #pacing(): () => boolean {
     const { isServing, stats, storage } = this.#parts;
     let packets = -1, zxid = -1;
