@@ -145,10 +145,26 @@ export class Recovered<E extends Pending> {
     invariant(!this.#isSpent, "A directory is replaced by who holds it", {});
     await this.suspend();
     const { directories } = this.#base;
-    const loaded = await directories.use.exclusive(() => withWords(directories.dataDir, load));
+    const loaded = await directories.use.exclusive(() =>
+      withWords(directories.dataDir, async () => {
+        const loaded = await load();
+        await this.#keepWayBack(loaded);
+        return loaded;
+      })
+    );
     invariant(!this.#isSpent, "A directory is replaced once", {});
     this.#isSpent = true;
     return new Recovered<E>(this.#base, loaded);
+  }
+
+  /**
+   * A purge takes snapshots that look whole for good ones, so that the one that was fallen back on is the first to go:
+   * a newer good one comes before the next purge, as at a start (`SnapshotDue`).
+   */
+  async #keepWayBack({ database, fileFormat, report }: Loaded): Promise<void> {
+    if (report.snapshotsRefused === 0) return;
+    database.quotas.rebuild(); // replay over a fuzzy snapshot may have counted twice
+    await this.#base.loading.snapshotter(fileFormat).take(database, false);
   }
 
   /** Suspends, and releases the lock. */

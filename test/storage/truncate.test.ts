@@ -5,6 +5,7 @@ import type { FileFormat } from "../../src/storage/host.ts";
 import { recover, type Recovered, type StorageOptions } from "../../src/storage/recovery.ts";
 import { TruncationError } from "../../src/storage/truncate.ts";
 import type { CrashFate } from "../../runtimes/sim/index.ts";
+import { purge } from "../../src/storage/retention.ts";
 import { type Lab, lab } from "./lab.ts";
 import { boundaries, groupsOf, sealed } from "./logs.ts";
 import { FOLDER, load } from "./snapshots.ts";
@@ -234,6 +235,44 @@ test("no snapshot from before the zxid: refused, nothing changed, and what is th
   assertState(again, LAST, it.author);
   await goOn(it, again);
 });
+
+/** @returns a server whose newest snapshots look whole and do not load, all but that at 0 */
+async function withDamaged(): Promise<{ it: Lab; server: MiniServer }> {
+  const { it, server } = await serving({});
+  for (const at of [5, 9]) {
+    // Two more, so that a purge, which keeps three, would take the one that loads.
+    const bytes = await it.bytes("snapshot.c");
+    await it.put(`snapshot.${at}`, bytes);
+  }
+  for (const name of await it.names()) {
+    if (!name.startsWith("snapshot.") || name === "snapshot.0") continue;
+    const bytes = await it.bytes(name);
+    await it.put(name, bytes.fill(255, bytes.length >> 1, (bytes.length >> 1) + 8));
+  }
+  return { it, server };
+}
+
+for (const way of ["a cut", "a reload"] as const) {
+  test(`${way} that falls back on an old snapshot leaves a good one before anything is purged`, async () => {
+    const { it, server } = await withDamaged();
+    const { storage } = server, { directories: { snapshots, logs, use } } = storage;
+    const context = contextOf(it.machine.runtime), to = way === "a cut" ? 35 : LAST;
+    const cut = await it.sim.runUntil(
+      way === "a cut" ? storage.truncate(zx(to)) : storage.reload(),
+    );
+    assertState(cut, to, it.author);
+    const gone = await it.sim.runUntil(
+      purge(context, { snapshots, logs, purgeRetainCount: 3, use }),
+    );
+    assert.ok(gone.snapshots.includes("snapshot.0"), "a purge believes what looks whole");
+    it.machine.crash("lose");
+    it.machine.start();
+    const again = await it.start();
+    assertState(again.storage, to, it.author);
+    assert.equal(again.storage.report.snapshotsRefused, 0);
+    await goOn(it, again.storage);
+  });
+}
 
 test("what was pending is drained first, a snapshot under way is ended, the lock stays", async () => {
   const { it, server } = await serving({});
