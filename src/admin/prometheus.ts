@@ -98,12 +98,13 @@ function quotas(view: ServerView): string[] {
 }
 
 /** What the tree may take, what was taken when last looked, and what was refused because of it. */
-function ofMemory({ stats }: ServerView): string[] {
+function ofMemory({ stats, quorum }: ServerView): string[] {
   const { memoryLimitBytes, memoryUsedBytes, counters } = stats;
   return [
     ...family("menagerie_memory_limit_bytes", "gauge", ["", memoryLimitBytes]),
     ...family("menagerie_memory_used_bytes", "gauge", ["", memoryUsedBytes]),
     ...family("menagerie_memory_refusals", "counter", ["", counters.memoryRefusals]),
+    ...maybe("menagerie_history_bytes", quorum?.historyBytes),
   ];
 }
 

@@ -114,6 +114,8 @@ export interface QuorumView {
   readonly masterSid?: number | undefined;
   /** Whom this server leads, follows or observes; undefined while it looks. */
   readonly leaderSid: number | undefined;
+  /** Memory that the history of recent txns holds. */
+  readonly historyBytes: number;
   /** While leading. */
   readonly leading: LeadingView | undefined;
 }

@@ -101,6 +101,7 @@ const quorum: QuorumView = {
   quorumPorts: [2888],
   isObserver: false,
   leaderSid: 3,
+  historyBytes: 0,
   membership:
     "server.1=a:2888:3888:participant;0.0.0.0:2181\nserver.3=b:2888:3888|c:2889:3889:participant;0.0.0.0:2183\n" +
     "server.4=d:2888:3888:observer;0.0.0.0:2184\nversion=100000000",

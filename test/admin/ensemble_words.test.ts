@@ -35,6 +35,7 @@ function leaderView(mode: ServerView["mode"] = "leader"): ServerView {
       quorumPorts: [2888, 2889],
       isObserver: mode === "observer",
       masterSid: 3,
+      historyBytes: 0,
       leaderSid: 3,
       membership: "server.1=a:2888:3888:participant\nserver.3=b:2888:3888:participant\nversion=0",
       leading: mode === "leader"

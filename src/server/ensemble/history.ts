@@ -95,7 +95,8 @@ export class History {
   #open: Chunk;
   #count = 0;
   #bytes = 0;
-  #turnChunk: Chunk;
+  /** Where the turn under way begins; none where nobody takes turns: a learner's history leaves for nobody. */
+  #turnChunk: Chunk | undefined;
   #turnAt = 0;
   readonly #cursors = new Set<HistoryCursor>();
   readonly #spare: Chunk[] = [];
@@ -112,7 +113,6 @@ export class History {
     this.#applied = base;
     this.#first = new Chunk(HISTORY_CHUNK_BYTES_FIRST);
     this.#open = this.#first;
-    this.#turnChunk = this.#first;
     this.#bytes = this.#first.bytes.length;
     this.bytesOfLast = this.#first.bytes;
   }
@@ -163,15 +163,26 @@ export class History {
     return { view: chunk.view, at };
   }
 
+  /** From here on a turn is held until it is taken. */
+  beginTurns(): void {
+    this.#turnChunk = this.#open;
+    this.#turnAt = this.#open.used;
+  }
+
+  endTurns(): void {
+    this.#turnChunk = undefined;
+    this.#trim();
+  }
+
   /** What was appended since the last call, in order. */
   takeTurn(): Piece[] {
+    invariant(this.#turnChunk !== undefined, "A turn is taken by who began it", {});
     const pieces: Piece[] = [];
     for (let chunk: Chunk | undefined = this.#turnChunk; chunk !== undefined; chunk = chunk.next) {
       const from = chunk === this.#turnChunk ? this.#turnAt : 0;
       if (chunk.used > from) pieces.push(chunk.piece(from, chunk.used));
     }
-    this.#turnChunk = this.#open;
-    this.#turnAt = this.#open.used;
+    this.beginTurns();
     return pieces;
   }
 
@@ -219,8 +230,7 @@ export class History {
     this.#bytes = bytes;
     this.#last = this.floor(zxid);
     this.#applied = Math.min(this.#applied, this.#last) as Zxid;
-    this.#turnChunk = this.#open;
-    this.#turnAt = this.#open.used;
+    if (this.#turnChunk !== undefined) this.beginTurns();
   }
 
   /** Begins anew behind `base`. */
@@ -231,8 +241,7 @@ export class History {
     this.#applied = base;
     this.#first = new Chunk(HISTORY_CHUNK_BYTES_FIRST);
     this.#open = this.#first;
-    this.#turnChunk = this.#first;
-    this.#turnAt = 0;
+    if (this.#turnChunk !== undefined) this.beginTurns();
     this.#count = 0;
     this.#bytes = this.#first.bytes.length;
   }

@@ -82,7 +82,7 @@ export class LiveFeed {
     this.#history = history;
     this.#proposed = this.#committed = this.#turnCommitted = history.lastZxid;
     this.#uncommitted = history.cursorAfter(history.lastZxid) as HistoryCursor;
-    history.takeTurn();
+    history.beginTurns();
   }
 
   get size(): number {
@@ -147,6 +147,7 @@ export class LiveFeed {
   close(): void {
     for (const link of [...this.#links.keys()]) this.remove(link);
     this.#uncommitted.close();
+    this.#history.endTurns();
   }
 
   #feed(feeding: Feeding, pieces: readonly Piece[], informs: Uint8Array | undefined): void {

@@ -334,16 +334,17 @@ class Peer implements RunningServer {
   }
 
   #state(): PeerState {
-    const role = this.#role;
+    const role = this.#role, leading = undefined, historyBytes = this.#history.bytes;
     if (role === undefined) {
-      return { name: "looking", phase: undefined, leader: undefined, leading: undefined };
+      return { name: "looking", phase: undefined, leader: undefined, leading, historyBytes };
     }
     const { phase } = role;
     if (role instanceof LeadingRole) {
-      return { name: "leading", phase, leader: this.#ensemble.sid, leading: role.view };
+      const leader = this.#ensemble.sid;
+      return { name: "leading", phase, leader, leading: role.view, historyBytes };
     }
     const name = this.#own.role === "observer" ? "observing" : "following";
-    return { name, phase, leader: role.leader, leading: undefined };
+    return { name, phase, leader: role.leader, leading, historyBytes };
   }
 
   // ------------------------------------------------------------------------------ the end

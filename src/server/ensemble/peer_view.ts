@@ -10,6 +10,7 @@ export interface PeerState {
   readonly phase: string | undefined;
   readonly leader: Sid | undefined;
   readonly leading: LeadingView | undefined;
+  readonly historyBytes: number;
 }
 
 export function quorumView(options: EnsembleOptions, own: Member, state: PeerState): QuorumView {
@@ -25,6 +26,7 @@ export function quorumView(options: EnsembleOptions, own: Member, state: PeerSta
     leaderSid: state.leader,
     isObserver: own.role === "observer",
     membership: configText(membership),
+    historyBytes: state.historyBytes,
     leading: state.leading,
   };
 }

@@ -33,7 +33,8 @@ test("whatever is appended, applied, cut and looked up: as in a list", () => {
   for (let seed = 1; seed <= 4; seed++) {
     const random = new Prng(seed), kept = [1, 20, 500][random.below(3)] as number;
     let last = zxidOf(1, random.below(100)), applied = last;
-    const history = new History(last, kept);
+    const history = new History(last, kept), hasTurns = random.chance(1, 2);
+    if (hasTurns) history.beginTurns();
     let list: Zxid[] = [];
     for (let step = 0; step < 600; step++) {
       const what = random.below(20);
@@ -47,7 +48,7 @@ test("whatever is appended, applied, cut and looked up: as in a list", () => {
         const ahead = list.filter((zxid) => zxid > applied);
         applied = ahead[random.below(ahead.length + 1)] ?? applied;
         history.applied(applied);
-      } else if (what === 18) history.takeTurn();
+      } else if (what === 18 && hasTurns) history.takeTurn();
       else if (random.chance(1, 10) && list.length > 0) {
         last = list[random.below(list.length)] as Zxid;
         list = list.filter((zxid) => zxid <= last);
@@ -70,6 +71,7 @@ test("whatever is appended, applied, cut and looked up: as in a list", () => {
 
 test("a cursor holds what lies behind it, until the bound", () => {
   const history = new History(zxidOf(1, 0), 1);
+  history.beginTurns();
   let isLost = false;
   const cursor = history.cursorAfter(history.lastZxid, () => isLost = true);
   let zxid = zxidOf(1, 0);
@@ -90,6 +92,7 @@ test("a cursor holds what lies behind it, until the bound", () => {
 
 test("chunks are used again only when nobody has them", () => {
   const history = new History(zxidOf(1, 0), 1);
+  history.beginTurns();
   let zxid = zxidOf(1, 0);
   const lent: { view: Uint8Array; copy: Uint8Array; done: () => void }[] = [];
   for (let i = 0; i < 12_000; i++) {
@@ -110,6 +113,7 @@ test("chunks are used again only when nobody has them", () => {
 
 test("a turn is the packets in the order in which they were appended", () => {
   const history = new History(zxidOf(2, 0), 500);
+  history.beginTurns();
   const seen: string[] = [];
   const input = new PacketInput({
     onPacket: (type, zxid, _bytes, start, end) => {

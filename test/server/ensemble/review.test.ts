@@ -145,6 +145,7 @@ function partsOver(
 
 test("a learner that goes away while the log is walked for it holds nothing in the history", async () => {
   const history = new History(0 as Zxid, 500), payload = new Uint8Array(1000);
+  history.beginTurns();
   const append = (from: number, to: number): void => {
     for (let zxid = from; zxid <= to; zxid++) {
       history.append(zxid as Zxid, payload, 0, payload.length);
