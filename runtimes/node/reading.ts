@@ -1,5 +1,5 @@
 /**
- * Where the sockets of Node read into: one buffer that all of them share, since a chunk is valid during its call only.
+ * Where the sockets of Node and of Deno since 2.8 read into: one buffer that all of them share, since a chunk is valid during its call only.
  * By itself node:net makes an ArrayBuffer for each read, and V8 answers that much memory outside its heap with a
  * collection of everything, ten times a second under a load of writes (docs/internals/performance.md).
  *
