@@ -164,7 +164,12 @@ export class Recovered<E extends Pending> {
   async #keepWayBack({ database, fileFormat, report }: Loaded): Promise<void> {
     if (report.snapshotsRefused === 0) return;
     database.quotas.rebuild(); // replay over a fuzzy snapshot may have counted twice
-    await this.#base.loading.snapshotter(fileFormat).take(database, false);
+    try {
+      await this.#base.loading.snapshotter(fileFormat).take(database, false);
+    } catch (error) {
+      this.#base.directories.use.giveUp();
+      throw error;
+    }
   }
 
   /** Suspends, and releases the lock. */

@@ -10,6 +10,7 @@ export type Release = () => void;
 export class DirectoryUse {
   readonly #holds = new Set<{ readonly from: Zxid; readonly stop: () => Promise<void> }>();
   #changing: Promise<unknown> = Promise.resolve();
+  #isGivenUp = false;
 
   /**
    * The newest log that begins at `from` or before, and all later ones, are not purged.
@@ -37,9 +38,17 @@ export class DirectoryUse {
     await Promise.all([...this.#holds].map(({ stop }) => stop()));
   }
 
-  /** Runs `work` when no other change of the files is under way. */
+  /** What lies there is all that the next start has: nothing is changed any more. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+  }
+
+  /** Runs `work` when no other change of the files is under way. @throws {Error} after `giveUp` */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#changing.then(work);
+    const turn = this.#changing.then(() => {
+      if (this.#isGivenUp) throw new Error("the files are left as they are for the next start");
+      return work();
+    });
     this.#changing = turn.catch(() => {}); // whoever asked is told
     return turn;
   }

@@ -274,6 +274,23 @@ for (const way of ["a cut", "a reload"] as const) {
   });
 }
 
+test("a purge that comes while that good one fails to be written leaves the old one", async () => {
+  const { it, server } = await withDamaged();
+  const { storage } = server, { directories: { snapshots, logs, use } } = storage;
+  const { files } = it.machine, context = contextOf(it.machine.runtime);
+  files.slow({ kind: "rename", byMs: 100 });
+  files.failNext("rename", "NO_SPACE");
+  const reloading = storage.reload().then(() => "done", () => "failed");
+  await it.sim.runUntil(() => files.failed > 0);
+  const purging = purge(context, { snapshots, logs, purgeRetainCount: 3, use });
+  const refused = assert.rejects(purging, /left as they are/);
+  assert.equal(await it.sim.runUntil(reloading), "failed");
+  await it.sim.runUntil(refused);
+  files.clear();
+  await it.stop(server);
+  assertState((await it.start()).storage, LAST, it.author);
+});
+
 test("what was pending is drained first, a snapshot under way is ended, the lock stays", async () => {
   const { it, server } = await serving({});
   const { storage } = server;

@@ -24,6 +24,9 @@ import { ProposedBytes } from "./proposed_bytes.ts";
 import type { QuorumPort } from "./quorum_port.ts";
 import { SyncRefused, SyncSender, SyncThrottle } from "./sync_sender.ts";
 
+/** So few clients are answered before the followers hear of the commit: to wake them takes as long as the answer. */
+const ANSWERED_FIRST_MAX = 8;
+
 export class LeadingRole implements LearnerLinkHost {
   readonly #parts: RoleParts;
   readonly #port: QuorumPort;
@@ -210,8 +213,11 @@ export class LeadingRole implements LearnerLinkHost {
   }
 
   #commit(through: Zxid): void {
+    const areFew = through - this.#committed <= ANSWERED_FIRST_MAX;
     this.#committed = through;
     this.#feed.commit(through);
+    if (areFew) this.#release();
+    if (this.#isOver) return;
     this.#feed.flush();
     this.#release();
   }

@@ -12,6 +12,10 @@ const BUFFER_BYTES = 1024;
 /** Larger ones are not used again. */
 const BUFFER_KEPT_BYTES = 1024 * 1024;
 const SPARES_MAX = 2;
+/** Of a buffer: less is copied rather than lent, since what is lent stays whole until the last byte is sent. */
+const LENT_SHARE_MIN = 1 / 4;
+/** Writes in a row that used less than that of a grown buffer: it goes. */
+const SMALL_WRITES_MAX = 256;
 
 export class LinkOutput {
   /** Whole packets are written here, and leave with `flush`. */
@@ -25,6 +29,7 @@ export class LinkOutput {
   readonly #onOverflow: () => void;
   #waiting: (() => void)[] = [];
   readonly #spare: Uint8Array[] = [];
+  #smallWrites = 0;
 
   /** @param onOverflow the peer does not read: the link is to be dropped */
   constructor(connection: Connection, onOverflow: () => void) {
@@ -37,11 +42,27 @@ export class LinkOutput {
     const { w } = this;
     if (w.pos === 0) return;
     const { bytes } = w, written = w.written();
+    const isSmall = written.length < bytes.length * LENT_SHARE_MIN;
+    this.#smallWrites = isSmall ? this.#smallWrites + 1 : 0;
+    if (isSmall || this.isClogged) {
+      const isGrown = bytes.length > BUFFER_BYTES;
+      w.pos = 0;
+      if (bytes.length > BUFFER_KEPT_BYTES || (isGrown && this.#smallWrites > SMALL_WRITES_MAX)) {
+        this.#spare.length = 0;
+        this.#continueIn(new Uint8Array(BUFFER_BYTES));
+      }
+      return this.#sent(this.#connection.write(written));
+    }
     // As large again: what a turn sends, the next one sends too, while this is still on its way.
     const isUsual = bytes.length <= BUFFER_KEPT_BYTES;
-    const next = this.#spare.pop() ?? new Uint8Array(isUsual ? bytes.length : BUFFER_BYTES);
-    w.retarget(next, viewOf(next), 0, next.length);
+    this.#continueIn(
+      this.#spare.pop() ?? new Uint8Array(isUsual ? bytes.length : BUFFER_BYTES),
+    );
     this.#sent(this.#connection.write(written, () => this.#giveBack(bytes)));
+  }
+
+  #continueIn(bytes: Uint8Array): void {
+    this.w.retarget(bytes, viewOf(bytes), 0, bytes.length);
   }
 
   #giveBack(bytes: Uint8Array): void {
