@@ -66,8 +66,11 @@ export class Answers {
     txnType: number,
     asking: ClientConnection | undefined,
   ): number {
-    if (txnType === Op.multi) this.#replies.beginMulti();
     const { audit, tree } = this.#replica;
+    if (txnType === Op.multi) {
+      this.#replies.beginMulti();
+      audit?.beginMulti();
+    }
     if (audit !== undefined && txnType === Op.closeSession) {
       const id = sessionOf(bytes, start);
       audit.sessionEnds(id, tree.ephemeralsOf(id));

@@ -106,6 +106,11 @@ export class Auditor {
     else pending.push(entry);
   }
 
+  /** Also one that another server's client asked for, which nobody answers here. */
+  beginMulti(): void {
+    this.#partPaths = [];
+  }
+
   /** A part of the multi that is being applied; its path is the real one. */
   part(path: string | undefined): void {
     this.#partPaths.push(path);

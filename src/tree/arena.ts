@@ -26,6 +26,15 @@ const CLASS_SHIFT = 19;
 const CLASS_UNITS_MAX = 1 << CLASS_SHIFT;
 const CLASSES = FINE_UNITS + 4 * (CLASS_SHIFT - FINE_SHIFT);
 const COPY_LOOP_BYTES = 24;
+/** Free blocks are joined before a segment is added when they are so much, and so large a share of all. */
+const JOIN_UNITS_MIN = (1024 * 1024) >> UNIT_SHIFT;
+const JOIN_SHARE = 1 / 4;
+/** Blocks joined in one go, which takes a fifth of a second at most: with fewer, neighbours seldom come together. */
+const JOINED_MAX = 1 << 19;
+/** Of what was joined: when less can serve the block that is wanted, it was not worth it. */
+const GAIN_MIN = 1 / 8;
+/** A free block in a number whose order is that of its place: ref, then class. */
+const CLASS_FACTOR = 1 << 8;
 
 /** The size class of a block of `units` (1 to CLASS_UNITS_MAX). */
 export function classOf(units: number): number {
@@ -54,10 +63,19 @@ export class Arena {
   #fillEnd = 0;
   #reservedBytes = 0;
   #freeUnits = 0;
+  /** Of those: what was looked at, and could not serve a block even when joined. */
+  #stuckUnits = 0;
+  /** The class from which blocks are taken to be joined next. */
+  #joinClass = 0;
 
   /** Bytes in lists of free blocks: they can be used again, and the system does not get them back. */
   get freeBytes(): number {
     return this.#freeUnits * UNIT_BYTES;
+  }
+
+  /** Of those, what is thought to serve blocks of any size. */
+  get reusableBytes(): number {
+    return (this.#freeUnits - Math.min(this.#stuckUnits, this.#freeUnits)) * UNIT_BYTES;
   }
 
   /** Bytes of all segments; pages never touched take no memory of the machine. */
@@ -146,6 +164,7 @@ export class Arena {
     this.#fillEnd = 0;
     this.#reservedBytes = 0;
     this.#freeUnits = 0;
+    this.#stuckUnits = 0;
   }
 
   #popFree(sizeClass: number): number {
@@ -163,16 +182,14 @@ export class Arena {
     this.#freeUnits += unitsOfClass(sizeClass);
   }
 
-  /** Fills from the smallest free block that is larger, else from a new segment; what was left becomes free blocks. */
+  /** Fills from the smallest free block that suffices, else from a new segment; what was left becomes free blocks. */
   #refill(sizeClass: number): void {
-    this.#freeRest();
-    for (let larger = sizeClass + 1; larger < CLASSES; larger++) {
-      if (this.#free[larger] === 0) continue;
-      const ref = this.#popFree(larger);
-      this.#fillSegment = ref >>> SEGMENT_SHIFT;
-      this.#fillUnit = ref & UNIT_MASK;
-      this.#fillEnd = this.#fillUnit + unitsOfClass(larger);
-      return;
+    this.#freeRun(this.#fillSegment, this.#fillUnit, this.#fillEnd);
+    if (this.#fillFrom(sizeClass)) return;
+    if (!this.#isJoinDue()) this.#stuckUnits = this.#freeUnits;
+    else {
+      this.#join(sizeClass);
+      if (this.#fillFrom(sizeClass)) return;
     }
     const unitsNeeded = unitsOfClass(sizeClass);
     let units: number;
@@ -185,14 +202,71 @@ export class Arena {
     this.#fillEnd = units;
   }
 
-  #freeRest(): void {
-    while (this.#fillUnit < this.#fillEnd) {
-      const left = Math.min(this.#fillEnd - this.#fillUnit, CLASS_UNITS_MAX);
+  #fillFrom(sizeClass: number): boolean {
+    for (let larger = sizeClass; larger < CLASSES; larger++) {
+      if (this.#free[larger] === 0) continue;
+      const ref = this.#popFree(larger);
+      this.#fillSegment = ref >>> SEGMENT_SHIFT;
+      this.#fillUnit = ref & UNIT_MASK;
+      this.#fillEnd = this.#fillUnit + unitsOfClass(larger);
+      return true;
+    }
+    return false;
+  }
+
+  #freeRun(segment: number, start: number, end: number): void {
+    for (let unit = start; unit < end;) {
+      const left = Math.min(end - unit, CLASS_UNITS_MAX);
       let sizeClass = classOf(left);
       if (unitsOfClass(sizeClass) > left) sizeClass--;
-      this.#pushFree((this.#fillSegment << SEGMENT_SHIFT) | this.#fillUnit, sizeClass);
-      this.#fillUnit += unitsOfClass(sizeClass);
+      this.#pushFree((segment << SEGMENT_SHIFT) | unit, sizeClass);
+      unit += unitsOfClass(sizeClass);
     }
+  }
+
+  /** Much is free, and enough of it has not been looked at in vain. */
+  #isJoinDue(): boolean {
+    const free = this.#freeUnits;
+    this.#stuckUnits = Math.min(this.#stuckUnits, free);
+    return free >= JOIN_UNITS_MIN && free * UNIT_BYTES >= this.#reservedBytes * JOIN_SHARE &&
+      free - this.#stuckUnits >= free * JOIN_SHARE;
+  }
+
+  /** Free blocks that lie side by side become larger ones: znodes that grow together leave every smaller class behind. */
+  #join(sizeClass: number): void {
+    const blocks = this.#takeFree(), unitsWanted = unitsOfClass(sizeClass);
+    let segment = -1, start = 0, end = 0, taken = 0, gained = 0;
+    const give = (): void => {
+      taken += end - start;
+      if (end - start >= unitsWanted) gained += end - start;
+      this.#freeRun(segment, start, end);
+    };
+    for (const block of blocks) {
+      const ref = Math.floor(block / CLASS_FACTOR), unit = ref & UNIT_MASK;
+      if (ref >>> SEGMENT_SHIFT !== segment || unit !== end) {
+        give();
+        segment = ref >>> SEGMENT_SHIFT;
+        start = unit;
+      }
+      end = unit + unitsOfClass(block % CLASS_FACTOR);
+    }
+    give();
+    if (gained < taken * GAIN_MIN) this.#stuckUnits += taken;
+  }
+
+  /** Free blocks by place, at most JOINED_MAX of them, of each class in turn; they are in no list any more. */
+  #takeFree(): Float64Array {
+    const blocks = new Float64Array(JOINED_MAX);
+    let count = 0;
+    for (let tried = 0; tried < CLASSES && count < JOINED_MAX; tried++) {
+      const sizeClass = this.#joinClass;
+      while (this.#free[sizeClass] !== 0 && count < JOINED_MAX) {
+        blocks[count++] = (this.#popFree(sizeClass) >>> 0) * CLASS_FACTOR + sizeClass;
+      }
+      // One that was not taken whole comes first the next time.
+      if (this.#free[sizeClass] === 0) this.#joinClass = (sizeClass + 1) % CLASSES;
+    }
+    return blocks.subarray(0, count).sort();
   }
 
   #allocateAlone(length: number): number {

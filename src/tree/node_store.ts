@@ -42,7 +42,7 @@ export class NodeStore {
 
   /** Bytes that removed znodes left to be used again. */
   get reusableBytes(): number {
-    return this.arena.freeBytes + this.#freeIds * L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
+    return this.arena.reusableBytes + this.#freeIds * L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
   }
 
   /** The page of an id; a znode's words begin at `baseOf(id)`. */

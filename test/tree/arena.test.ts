@@ -93,3 +93,65 @@ test("blocks freed in one size serve smaller ones before a segment is added", ()
   assert.equal(seen.size, count * 8);
   assert.equal(arena.reservedBytes, reserved);
 });
+
+test("blocks that grow together leave no heap of smaller ones behind", () => {
+  const arena = new Arena(), count = 2000;
+  let refs = Array.from({ length: count }, () => arena.allocate(16));
+  for (let size = 24; size <= 1024; size += 8) {
+    refs = refs.map((ref) => {
+      const larger = arena.allocate(size);
+      arena.release(ref, size - 8);
+      return larger;
+    });
+  }
+  const live = count * 1024;
+  assert.ok(arena.reservedBytes < 8 * live, `${arena.reservedBytes} bytes for ${live}`);
+});
+
+test("joined blocks do not overlap, and those in use keep their bytes", () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const arena = new Arena(), random = new Prng(seed);
+    let blocks: { ref: number; bytes: Uint8Array }[] = [];
+    for (let round = 0; round < 30; round++) {
+      const size = 8 << random.below(10);
+      for (let i = random.below(Math.min(20_000, 4_000_000 / size)); i > 0; i--) {
+        const bytes = new Uint8Array(size - random.below(8)).fill(random.below(256));
+        const ref = arena.allocate(bytes.length);
+        arena.store(ref, bytes, 0, bytes.length);
+        blocks.push({ ref, bytes });
+      }
+      const share = random.below(10);
+      blocks = blocks.filter(({ ref, bytes }) => {
+        if (random.below(10) >= share) return true;
+        arena.release(ref, bytes.length);
+        return false;
+      });
+    }
+    for (const { ref, bytes } of blocks) {
+      const at = arena.offsetOf(ref);
+      const there = arena.segmentOf(ref).subarray(at, at + bytes.length);
+      assert.ok(bytes.every((byte, i) => byte === there[i]), `seed ${seed}`);
+    }
+    for (const { ref, bytes } of blocks) arena.release(ref, bytes.length);
+    // All but what is still to be given out for the first time is free again, each byte once.
+    assert.ok(arena.freeBytes <= arena.reservedBytes);
+    assert.ok(arena.reservedBytes - arena.freeBytes <= 8 * 1024 * 1024);
+  }
+});
+
+test("what is free and cannot serve a larger block is not said to be there for use", () => {
+  const arena = new Arena(), small = Array.from({ length: 200_000 }, () => arena.allocate(64));
+  small.forEach((ref, i) => {
+    if (i % 2 === 0) arena.release(ref, 64);
+  });
+  assert.equal(arena.reusableBytes, arena.freeBytes);
+  for (let i = 0; i < 20_000; i++) arena.allocate(1024);
+  assert.ok(arena.freeBytes > 6_000_000);
+  assert.ok(arena.reusableBytes < 1_000_000, `${arena.reusableBytes}`);
+  small.forEach((ref, i) => {
+    if (i % 2 === 1) arena.release(ref, 64);
+  });
+  const reserved = arena.reservedBytes;
+  for (let i = 0; i < 10_000; i++) arena.allocate(1024);
+  assert.equal(arena.reservedBytes, reserved, "once they lie side by side they serve again");
+});
