@@ -74,10 +74,20 @@ export class Credentials {
     const credential = this.#asked.shift();
     if (err === Code.ok) {
       credential?.settle?.(undefined);
+      if (credential !== undefined) this.#forgetTwin(credential);
       return true;
     }
     credential?.settle?.(answered(err, "addAuth", undefined));
     return false;
+  }
+
+  /** Proved again: once is enough for the next connection. */
+  #forgetTwin(credential: Credential): void {
+    if (!this.#all.includes(credential)) return;
+    const isTwin = (other: Credential): boolean =>
+      other !== credential && other.settle === undefined &&
+      isSame(other.frame, credential.frame);
+    this.#all = this.#all.filter((other) => !isTwin(other));
   }
 
   onLost(): void {
@@ -99,4 +109,8 @@ export class Credentials {
     this.#asked.push(credential);
     this.#write(credential.frame);
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

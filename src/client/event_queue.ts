@@ -1,8 +1,8 @@
 /** Values pushed, and pulled by `for await`: what comes while nobody waits is kept in order. Its owner bounds it. */
+import { Fifo } from "../base/fifo.ts";
 
 export class EventQueue<T> implements AsyncIterableIterator<T> {
-  #values: T[] = [];
-  #head = 0;
+  readonly #values = new Fifo<T>();
   #waiting: { resolve(result: IteratorResult<T>): void; reject(error: Error): void }[] = [];
   #isEnded = false;
   #error: Error | undefined;
@@ -15,7 +15,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
 
   /** Values that nobody has taken. */
   get size(): number {
-    return this.#values.length - this.#head;
+    return this.#values.size;
   }
   get isEnded(): boolean {
     return this.#isEnded;
@@ -30,8 +30,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
 
   /** Instead of what nobody has taken: for readers who want the latest alone. */
   replace(value: T): void {
-    this.#values = [];
-    this.#head = 0;
+    this.#values.clear();
     this.push(value);
   }
 
@@ -46,13 +45,8 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#head < this.#values.length) {
-      const value = this.#values[this.#head++] as T;
-      if (this.#head === this.#values.length) {
-        this.#values = [];
-        this.#head = 0;
-      }
-      return Promise.resolve({ done: false, value });
+    if (this.#values.size > 0) {
+      return Promise.resolve({ done: false, value: this.#values.shift() as T });
     }
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
@@ -63,8 +57,7 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
 
   return(): Promise<IteratorResult<T>> {
     this.end();
-    this.#values = [];
-    this.#head = 0;
+    this.#values.clear();
     this.#onReturn();
     return Promise.resolve({ done: true, value: undefined });
   }

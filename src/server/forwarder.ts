@@ -15,7 +15,7 @@ import { TXN_HEADER_BYTES } from "../protocol/records.ts";
 import type { Session } from "../session/sessions.ts";
 import { NO_NODE } from "../tree/tree.ts";
 import type { ClientConnection } from "./connection.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Replica } from "./replica.ts";
 import type { CommittedTxn, LearnerRole } from "./role.ts";
 import { ServerTxn } from "./server_txn.ts";

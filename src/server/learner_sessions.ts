@@ -7,7 +7,7 @@ import { invariant } from "../base/invariant.ts";
 import { isPasswordOf } from "../session/password.ts";
 import type { Session } from "../session/sessions.ts";
 import type { ClientConnection } from "./connection.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Forwarder } from "./forwarder.ts";
 import type { ConnectRequest } from "./handshake.ts";
 import type { Replica } from "./replica.ts";

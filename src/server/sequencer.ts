@@ -16,7 +16,7 @@ import { NO_NODE, type NodeId } from "../tree/tree.ts";
 import { Preparer } from "../txn/prepare.ts";
 import type { WriteRequest } from "../txn/request.ts";
 import type { ClientConnection } from "./connection.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Replica } from "./replica.ts";
 import type { LeaderRole, RemoteOrigin } from "./role.ts";
 import { ServerTxn } from "./server_txn.ts";

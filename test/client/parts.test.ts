@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { Credentials } from "../../src/client/credentials.ts";
 import { parseConnectString } from "../../src/client/connect_string.ts";
 import { answered, codeOf, unanswered, ZkError } from "../../src/client/errors.ts";
 import { EventQueue } from "../../src/client/event_queue.ts";
@@ -17,6 +18,7 @@ import { Reader } from "../../src/jute/reader.ts";
 import { Code } from "../../src/protocol/codes.ts";
 import { Stat, STAT_BYTES } from "../../src/protocol/records.ts";
 import { pathProblem as serversPathProblem } from "../../src/tree/path.ts";
+import { hostRuntime } from "../support/runtime.ts";
 
 test("connect strings: hosts, ports, IPv6, chroot, blanks", () => {
   const parsed = (text: string) => {
@@ -207,6 +209,23 @@ test("an event queue gives values in order, then its end or its error once", asy
   other.push(1);
   for await (const _ of other) break;
   assert.ok(isLeft);
+});
+
+test("credentials that were proved again go out once on the next connection", async () => {
+  const { clock } = await hostRuntime(), sent: Uint8Array[] = [];
+  const credentials = new Credentials(clock, (frame) => sent.push(frame));
+  credentials.sendAll();
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const added = ["a:1", "b:2", "a:1", "a:1"].map((data) => credentials.add("digest", encode(data)));
+  for (let i = 0; i < added.length; i++) credentials.onReply(Code.ok);
+  await Promise.all(added);
+  for (let connection = 0; connection < 3; connection++) {
+    credentials.onLost();
+    sent.length = 0;
+    credentials.sendAll();
+    assert.equal(sent.length, 2, "a:1 and b:2");
+    for (const _ of sent) credentials.onReply(Code.ok);
+  }
 });
 
 test("a queue of requests keeps its order while it grows, turns and is thinned", () => {

@@ -20,7 +20,7 @@ import {
   writeRevalidate,
 } from "../../zab/packets.ts";
 import type { Sid } from "../../zab/vote.ts";
-import { Fifo } from "../fifo.ts";
+import { Fifo } from "../../base/fifo.ts";
 import type { Replica } from "../replica.ts";
 import type { LearnerRole } from "../role.ts";
 import { TXN_SLACK_BYTES } from "../writes.ts";

@@ -16,7 +16,7 @@ import {
   writeRevalidated,
 } from "../../zab/packets.ts";
 import type { Sid } from "../../zab/vote.ts";
-import { Fifo } from "../fifo.ts";
+import { Fifo } from "../../base/fifo.ts";
 import type { ObserverView } from "../view.ts";
 import type { LeaderWrites, RemoteOrigin } from "../role.ts";
 import type { HistoryCursor } from "./history.ts";

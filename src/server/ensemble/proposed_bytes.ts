@@ -1,7 +1,7 @@
 /** Bytes that a leader has proposed and not applied: above the bound its clients wait. */
 import { PROPOSED_BYTES_HARD_MAX, PROPOSED_BYTES_MAX } from "../../base/limits.ts";
 import type { Zxid } from "../../base/zxid.ts";
-import { Fifo } from "../fifo.ts";
+import { Fifo } from "../../base/fifo.ts";
 
 /** Txns counted together: an entry for each would cost more than it tells. */
 const STEP_BYTES = 64 * 1024;

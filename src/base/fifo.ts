@@ -19,8 +19,8 @@ export class Fifo<T> {
   }
 
   shift(): T | undefined {
+    if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
     if (this.#head === this.#items.length) this.clear();
     else if (this.#head > COMPACT_AT) {
