@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "read-ratio": async (args) => await (await import("./known_charts.ts")).readRatio(args),
   failures: async (args) => await (await import("./known_charts.ts")).failures(args),
   micro: async (args) => (await import("./micro/main.ts")).micro(args),
+  profiles: async (args) => (await import("./profiles.ts")).profiles(args),
   failover: async (args) => await (await import("./failover.ts")).failover(args),
   http: async (args) => await (await import("./http.ts")).http(args),
   load: program(() => import("./load/main.ts")),
