@@ -114,7 +114,7 @@ export type LeaderDropReason =
   | "epochFar"; // an epoch that no number can hold, or beyond belief
 
 export type LeaderLeaveReason =
-  | "noQuorumConnecting" // initLimit passed without a quorum of infos, epoch acks or NEWLEADER acks
+  | "noQuorumConnecting" // no quorum of infos came in time, or of epoch acks or NEWLEADER acks within initLimit
   | "quorumLost"
   | "counterFull"
   | "epochsUsedUp" // no number can hold the next one

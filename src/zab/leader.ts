@@ -42,6 +42,17 @@ type Phase =
   | "serving"
   | "left";
 
+/**
+ * Until a quorum has said who it is. Whoever voted for this leader dials it at once; if they do not come, they have elected
+ * another one meanwhile (votes that cross a start), and looking again finds it. The rest of the initLimit is for syncs.
+ */
+const CONNECT_TICKS = 2;
+const CONNECT_MS_MIN = 2000;
+
+function connectLimitMs({ tickMs, initLimitMs }: LeaderSetup): number {
+  return Math.min(initLimitMs, Math.max(CONNECT_TICKS * tickMs, CONNECT_MS_MIN));
+}
+
 const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
 
 export class Leader {
@@ -127,7 +138,7 @@ export class Leader {
   ): void {
     switch (event.kind) {
       case "start":
-        this.#phaseDeadlineMs = nowMs + this.#setup.initLimitMs;
+        this.#phaseDeadlineMs = nowMs + connectLimitMs(this.#setup);
         this.#tickAtMs = nowMs + this.#halfTickMs();
         return this.#judgeInfos();
       case "learnerInfo":

@@ -124,7 +124,7 @@ class LeaderBook {
   /** One thing that a peer or the driver does. */
   act(): void {
     const { prng } = this;
-    this.nowMs += prng.below(prng.chance(1, 40) ? 9000 : 30);
+    this.nowMs += prng.below(prng.chance(1, this.isServing ? 40 : 60) ? 9000 : 30);
     if (this.nowMs >= this.#wakeAtMs) return this.step({ kind: "wake" });
     const what = prng.below(20);
     if (what < 3 && this.#stores.length > 0) return this.step(this.#stores.shift() as LeaderEvent);
