@@ -11,7 +11,7 @@ import type { EndedEvent, WatchEvent } from "../client/watch_events.ts";
 import type { DoorEnv } from "./context.ts";
 import { agreedProtocol } from "./native_socket.ts";
 import { Problem } from "./problem.ts";
-import { notAllowed } from "./rest_nodes.ts";
+import { demandGet, notAllowed } from "./rest_nodes.ts";
 import { type C, CALL_MS, nodeOf, type RestParts, sessionOf } from "./rest_parts.ts";
 import { checkOptional, WatchMode } from "./schemas.ts";
 import { type EventStreams, SentEvents, SocketEvents, type Stream } from "./streams.ts";
@@ -29,6 +29,7 @@ export function eventRoutes(parts: RestParts, streams: EventStreams): Hono<DoorE
 }
 
 async function openStream(c: C, parts: RestParts, streams: EventStreams): Promise<Response> {
+  demandGet(c);
   if (c.req.header("upgrade")?.toLowerCase() === "websocket") {
     const socket = await watched(c, parts, streams, (onGone) => new SocketEvents(onGone));
     return upgraded(c, socket);

@@ -11,7 +11,7 @@ import type { DoorEnv } from "./context.ts";
 import { eventRoutes } from "./event_streams.ts";
 import { type Native, openNative, proxyTo } from "./native_socket.ts";
 import { openApi } from "./openapi.ts";
-import { nodeRoutes, notAllowed } from "./rest_nodes.ts";
+import { demandGet, nodeRoutes, notAllowed } from "./rest_nodes.ts";
 import { otherRoutes } from "./rest_others.ts";
 import type { RestParts } from "./rest_parts.ts";
 import { INSIDE, serverNet } from "./server_net.ts";
@@ -90,6 +90,7 @@ export function createRest(
   app.route("/", otherRoutes(parts));
   app.route("/", eventRoutes(parts, streams));
   app.get("/ws", (c) => {
+    demandGet(c);
     const offered = c.req.header("sec-websocket-protocol");
     return openNative(c.env.peer, offered, streams, way.native);
   });

@@ -68,6 +68,11 @@ export function notAllowed(allow: string): never {
   throw new Problem("METHOD_NOT_ALLOWED", `Here there is ${allow}`, {}, { allow });
 }
 
+/** Hono answers HEAD by GET's handler and drops the body: what that opened would have no end. @throws {Problem} */
+export function demandGet(c: C): void {
+  if (c.req.method !== "GET") notAllowed("GET");
+}
+
 async function readNode(c: C, parts: RestParts): Promise<Response> {
   const format = wanted(c.req.raw, ["json", "cbor", "raw"]);
   const encoding = checkOptional(Encoding, c.req.query("encoding"), "encoding");

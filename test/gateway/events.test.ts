@@ -220,3 +220,14 @@ test("a stream ends when its session does", async () => {
     assert.ok(await reader.isOver());
   });
 });
+
+test("HEAD opens no stream, which nobody would end", async () => {
+  await withWatch(async ({ url, server }, _zk, watch) => {
+    for (let n = 0; n < 3; n++) {
+      const head = await fetch(`${url}/v1/events/a${n}`, { method: "HEAD" });
+      assert.deepEqual([head.status, head.headers.get("allow")], [405, "GET"]);
+    }
+    assert.equal(server.view.watches.pathCount, 0);
+    assert.equal((await (await watch("/a")).next()).type, "open");
+  }, { httpStreamsMax: 1 });
+});

@@ -137,6 +137,20 @@ test("they count with the other streams, also those that never open", async () =
   }, { httpStreamsMax: 1 });
 });
 
+test("HEAD is no handshake, whatever its headers say", async () => {
+  await withSockets(async ({ url, door, server }, _zk, open) => {
+    const handshake = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    for (const path of ["/v1/events/a", "/ws"]) {
+      const line = await raw(door.address.port, `HEAD ${path} HTTP/1.1\r\n${handshake}`);
+      assert.match(line, /^HTTP\/1.1 4\d\d /, path);
+    }
+    assert.equal((await fetch(`${url}/ws`, { method: "HEAD" })).status, 405);
+    assert.equal(server.view.watches.pathCount, 0);
+    assert.equal((await open("/a").next())?.["type"], "open", "there is room for one");
+  }, { httpStreamsMax: 1 });
+});
+
 /** The first line of the answer. */
 function raw(port: number, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
