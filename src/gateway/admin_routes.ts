@@ -52,6 +52,7 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
     headers["snapshot_size"] = String(file.bytes);
     if (isStreaming !== true) return whole(javaJson(body), headers, status);
     headers["content-type"] = "application/octet-stream";
+    headers["content-length"] = String(file.bytes); // a file that is cut off must not look whole
     return new Response(fileStream(host.runtime.fs, file), { status, headers });
   });
   const { stats, options } = host.view;
@@ -107,22 +108,34 @@ function bodyOf({ body, headers }: Request): ByteSource | undefined {
   };
 }
 
-/** The file is read as fast as it is taken. */
+/**
+ * The file is read as fast as it is taken, and opened for the first piece alone: a body that nobody asks for anything, as that
+ * of an answer to HEAD, is never cancelled either.
+ */
 function fileStream(fs: Fs, { path }: SnapshotFile): ReadableStream<Uint8Array> {
-  let offset = 0;
-  const opening = fs.open(path, "read");
+  const pieces = piecesOf(fs, path);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const file = await opening;
+      const { done, value } = await pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    // Waits for a read under way, and closes the file.
+    cancel: async () => void await pieces.return(),
+  }, { highWaterMark: 0 });
+}
+
+async function* piecesOf(fs: Fs, path: string): AsyncGenerator<Uint8Array, void> {
+  const file = await fs.open(path, "read");
+  try {
+    for (let offset = 0;;) {
       const piece = new Uint8Array(FILE_PIECE_BYTES);
       const count = await file.read(piece, offset);
+      if (count === 0) return;
       offset += count;
-      if (count > 0) return controller.enqueue(piece.subarray(0, count));
-      await file.close();
-      controller.close();
-    },
-    async cancel() {
-      await (await opening).close();
-    },
-  });
+      yield piece.subarray(0, count);
+    }
+  } finally {
+    await file.close();
+  }
 }

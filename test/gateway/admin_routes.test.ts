@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PLAIN } from "../admin/apache_metrics.ts";
 import { connect } from "../../src/client/index.ts";
+import type { File, Fs, Runtime } from "../../src/runtime.ts";
 import { json, withDoor } from "./door.ts";
 
 // operations §3.2: primary names, the aliases of each, and the keys that a standalone server answers with.
@@ -178,6 +179,76 @@ test("snapshots are limited in rate, and can be switched off", async () => {
   await withDoor(async ({ url }) => {
     assert.equal((await fetch(`${url}/commands/snap`, { headers })).status, 503);
   }, { adminSnapshotEnabled: false });
+});
+
+/** Counts the snapshot files that are open for reading. @param read in place of a file's own */
+function countSnapshots(
+  { fs }: Runtime,
+  read?: (file: File, into: Uint8Array, offset: number) => Promise<number>,
+): { open: number; opened: number } {
+  const count = { open: 0, opened: 0 };
+  const open = fs.open.bind(fs);
+  (fs as { open: Fs["open"] }).open = async (path, mode) => {
+    const file = await open(path, mode);
+    if (mode !== "read" || !/\/snapshot\.[0-9a-f]+$/.test(path)) return file;
+    count.open++;
+    count.opened++;
+    return Object.assign(Object.create(file) as File, {
+      read: (into: Uint8Array, offset: number) =>
+        read === undefined ? file.read(into, offset) : read(file, into, offset),
+      close: () => {
+        count.open--;
+        return file.close();
+      },
+    });
+  };
+  return count;
+}
+
+const ASK_SNAPSHOT = { headers: { authorization: "digest a:b" } };
+
+test("HEAD of a snapshot opens no file; GET closes its own, also when nobody takes it to the end", async () => {
+  await withDoor(async ({ url, server, runtime }) => {
+    const files = countSnapshots(runtime);
+    const head = await fetch(`${url}/commands/snapshot`, { ...ASK_SNAPSHOT, method: "HEAD" });
+    assert.equal(head.status, 200);
+    assert.match(head.headers.get("snapshot_size") ?? "", /^[1-9]\d*$/);
+    assert.equal(files.opened, 0);
+
+    const zk = await connect(`127.0.0.1:${server.address.port}`);
+    for (let n = 0; n < 20; n++) await zk.create(`/large${n}`, new Uint8Array(1_000_000).fill(n));
+    const stop = new AbortController();
+    const cut = await fetch(`${url}/commands/snapshot`, { ...ASK_SNAPSHOT, signal: stop.signal });
+    await cut.body?.getReader().read();
+    assert.equal(files.open, 1, "the system's buffers do not take all of it");
+    stop.abort();
+    for (let turn = 0; files.open > 0; turn++) {
+      assert.ok(turn < 10_000, "the file stays open");
+      await zk.exists("/");
+    }
+    const whole = await fetch(`${url}/commands/snapshot`, ASK_SNAPSHOT);
+    const { byteLength } = await whole.arrayBuffer();
+    assert.equal(String(byteLength), whole.headers.get("snapshot_size"));
+    assert.deepEqual(files, { open: 0, opened: 2 });
+    await zk.close();
+  }, { adminRateLimitMs: 0 });
+});
+
+test("a snapshot that cannot be read to its end is cut off, and its file closed", async () => {
+  await withDoor(async ({ url, server, runtime }) => {
+    const zk = await connect(`127.0.0.1:${server.address.port}`);
+    await zk.create("/large", new Uint8Array(1_000_000));
+    await zk.close();
+    const files = countSnapshots(runtime, (file, into, offset) => {
+      if (offset > 0) throw new Error("The disk is gone");
+      return file.read(into, offset);
+    });
+    await assert.rejects(async () => {
+      const answer = await fetch(`${url}/commands/snapshot`, ASK_SNAPSHOT);
+      await answer.arrayBuffer();
+    });
+    assert.deepEqual(files, { open: 0, opened: 1 });
+  });
 });
 
 test("metrics are on the door, and on a port of their own when the Prometheus provider is asked for", async () => {
