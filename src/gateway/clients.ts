@@ -6,7 +6,8 @@
 import type { Client } from "../client/client.ts";
 import type { ConnectOptions } from "../client/options.ts";
 import type { SessionState } from "../client/session_machine.ts";
-import type { Cancel, Clock, MonotonicMs, Random } from "../runtime.ts";
+import type { Clock, Random } from "../runtime.ts";
+import { Alarm } from "../server/alarm.ts";
 import type { Caller } from "./guard.ts";
 import { Problem } from "./problem.ts";
 
@@ -49,12 +50,14 @@ export class Clients {
   readonly #parts: ClientsParts;
   readonly #shared = new Map<string, Shared>();
   readonly #sessions = new Map<string, HttpSession>();
+  /** For all deadlines. */
+  readonly #alarm: Alarm;
   #opening = 0;
-  #cancelTimer: Cancel | undefined;
   #isClosed = false;
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
+    this.#alarm = new Alarm(parts.clock, () => this.#dropOverdue());
   }
 
   get sessionCount(): number {
@@ -85,6 +88,7 @@ export class Clients {
       isHeld = false;
       shared.users--;
       shared.idleSinceMs = this.#nowMs();
+      this.#alarm.by(shared.idleSinceMs + IDLE_MS);
     };
     try {
       return { client: await shared.client, release };
@@ -118,7 +122,7 @@ export class Clients {
       };
       this.#sessions.set(token, session);
       client.onState((state) => FINAL.has(state) && this.#sessions.delete(token));
-      this.#arm();
+      this.#alarm.by(session.deadlineMs);
       return session;
     } finally {
       this.#opening--;
@@ -148,7 +152,7 @@ export class Clients {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelTimer?.();
+    this.#alarm.stop();
     const all = [...this.#shared.values()].map(({ client }) => client.then((one) => one.close()));
     const own = [...this.#sessions.values()].map(({ client }) => client.close());
     this.#shared.clear();
@@ -181,7 +185,7 @@ export class Clients {
       (one) => void one.onState((state) => FINAL.has(state) && forget()),
       forget, // told to whoever asked
     );
-    this.#arm();
+    this.#alarm.by(shared.idleSinceMs + IDLE_MS);
     return shared;
   }
 
@@ -208,26 +212,22 @@ export class Clients {
     return true;
   }
 
-  /** One timer for all deadlines; none while there is nothing to watch. */
-  #arm(): void {
-    if (this.#cancelTimer !== undefined || this.#isClosed) return;
-    let atMs = Infinity;
-    for (const { idleSinceMs } of this.#shared.values()) {
-      atMs = Math.min(atMs, Math.max(idleSinceMs + IDLE_MS, this.#nowMs() + 1000));
+  /** What is held needs no alarm: its release sets one. */
+  #dropOverdue(): void {
+    const nowMs = this.#nowMs();
+    while (this.#dropIdle(nowMs - IDLE_MS));
+    let nextMs = Infinity;
+    for (const { users, idleSinceMs } of this.#shared.values()) {
+      if (users === 0) nextMs = Math.min(nextMs, idleSinceMs + IDLE_MS);
     }
-    for (const { deadlineMs } of this.#sessions.values()) atMs = Math.min(atMs, deadlineMs);
-    if (atMs === Infinity) return;
-    this.#cancelTimer = this.#parts.clock.wakeAt(atMs as MonotonicMs, () => {
-      this.#cancelTimer = undefined;
-      const nowMs = this.#nowMs();
-      while (this.#dropIdle(nowMs - IDLE_MS));
-      for (const [token, session] of this.#sessions) {
-        if (session.deadlineMs > nowMs) continue;
+    for (const [token, { client, deadlineMs }] of this.#sessions) {
+      if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
+      else {
         this.#sessions.delete(token);
-        void session.client.close();
+        void client.close();
       }
-      this.#arm();
-    });
+    }
+    if (nextMs < Infinity) this.#alarm.by(nextMs);
   }
 
   #nowMs(): number {
