@@ -76,8 +76,6 @@ const ANY_VERSION = -1;
 export class Client implements AsyncDisposable {
   readonly #driver: Driver;
   readonly #chroot: Chroot;
-  /** addWatch calls without an answer, by mode and path. */
-  readonly #adding = new Map<string, number>();
 
   /** For `connect`. */
   constructor(driver: Driver, chroot: Chroot) {
@@ -274,16 +272,17 @@ export class Client implements AsyncDisposable {
     const operation = mode === "recursive"
       ? operations.addRecursiveWatch
       : operations.addPersistentWatch;
-    const key = `${mode} ${path}`;
-    this.#adding.set(key, (this.#adding.get(key) ?? 0) + 1);
-    try {
-      await this.#call(operation, path, undefined, undefined, options, watch);
-    } finally {
-      const left = (this.#adding.get(key) ?? 1) - 1;
-      if (left === 0) this.#adding.delete(key);
-      else this.#adding.set(key, left);
-    }
+    await this.#call(operation, path, undefined, undefined, options, watch);
     return watch;
+  }
+
+  /**
+   * Takes back the one-shot watch that a read of the path left, by what it was given: here, and at the server unless another
+   * of this client's watchers needs it there. Never fails.
+   */
+  async unwatch(path: string, watcher: Watcher): Promise<void> {
+    const idle = this.#driver.registry.forget(this.#chroot.full(path), sinkOf(watcher));
+    await Promise.all(idle.map((type) => this.#dropAtServer(path, type)));
   }
 
   /** @throws {ZkError} NO_WATCHER: the server knows of none */
@@ -341,16 +340,21 @@ export class Client implements AsyncDisposable {
   }
 
   async #removeWatch(watch: Watch): Promise<void> {
-    const { path, mode } = watch, { registry } = this.#driver;
-    const kind: WatchKind = mode;
-    const isLast = registry.remove(kind, this.#chroot.full(path), watch);
+    const { path, mode } = watch;
+    const isLast = this.#driver.registry.remove(mode, this.#chroot.full(path), watch);
+    if (!isLast) return;
+    await this.#dropAtServer(path, mode === "recursive" ? "persistentRecursive" : "persistent");
+  }
+
+  async #dropAtServer(path: string, type: WatchType): Promise<void> {
     const isConnected = this.state === "connected" || this.state === "connectedReadOnly";
-    // A watch about to be added shares the server's entry: it must stay.
-    if (!isLast || !isConnected || this.#adding.has(`${mode} ${path}`)) return;
-    const type = mode === "recursive" ? WatcherType.persistentRecursive : WatcherType.persistent;
-    await this.#call(operations.removeWatches, path, type, undefined, undefined).catch(() => {
-      // Gone with the connection, or not known: either way the server has it no more.
-    });
+    // A watch about to be left shares the server's entry: it must stay.
+    const isWanted = this.#driver.pipeline.isWatching(KINDS[type], this.#chroot.full(path));
+    if (!isConnected || isWanted) return;
+    await this.#call(operations.removeWatches, path, WatcherType[type], undefined, undefined)
+      .catch(() => {
+        // Gone with the connection, fired, or not known: either way the server has it no more.
+      });
   }
 
   // ------------------------------------------------------------------------------ calls

@@ -67,6 +67,16 @@ export class Pipeline {
     return this.#outbox.length;
   }
 
+  /** Whether a request without an answer is to leave such a watch on the path. */
+  isWatching(kinds: readonly WatchKind[], fullPath: string): boolean {
+    for (let index = 0; index < this.#queue.length; index++) {
+      const request = this.#queue.at(index) as Request, { watches } = request.rule;
+      if (request.sink === undefined || request.isSettled || watches === undefined) continue;
+      if (request.fullPath === fullPath && kinds.includes(watches)) return true;
+    }
+    return false;
+  }
+
   /** Encodes and queues one request. Never throws: what is wrong rejects. */
   call<T, A, B>(
     operation: Operation<T, A, B>,

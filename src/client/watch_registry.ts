@@ -68,9 +68,17 @@ export class WatchRegistry {
     return true;
   }
 
-  /** A sink that wants no one-shot event of the path any more; the server's watch may fire into nothing. */
-  forget(path: string, sink: WatchSink): void {
-    for (const kind of ["data", "exists", "child"] as const) this.remove(kind, path, sink);
+  /**
+   * A sink that wants no one-shot event of the path any more.
+   * @returns the server's watches that would now fire into nothing; one of data is for both of our tables
+   */
+  forget(path: string, sink: WatchSink): ("data" | "children")[] {
+    const { data, exists } = this.#tables;
+    const ofData = [this.remove("data", path, sink), this.remove("exists", path, sink)];
+    const idle: ("data" | "children")[] = [];
+    if (ofData.includes(true) && !data.has(path) && !exists.has(path)) idle.push("data");
+    if (this.remove("child", path, sink)) idle.push("children");
+    return idle;
   }
 
   /** Those who waited are told. */

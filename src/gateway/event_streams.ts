@@ -80,8 +80,10 @@ async function watched<S extends Stream>(
   };
   try {
     let stat: Stat | undefined;
-    if (mode === "once") stat = await client.exists(path, { ...call, watch: onEvent });
-    else {
+    if (mode === "once") {
+      unwatch = () => void client.unwatch(path, onEvent);
+      stat = await client.exists(path, { ...call, watch: onEvent });
+    } else {
       const watch = await client.addWatch(path, mode, { ...call, onEvent });
       unwatch = () => void watch.close();
       stat = await client.exists(path, call);

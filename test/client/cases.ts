@@ -319,6 +319,59 @@ export const watchCases: readonly ClientCase[] = [
     assert.deepEqual(await take(watch, 1), []);
     assert.equal((await failure(zk.removeWatches("/r", "any"))).code, "NO_WATCHER");
   }),
+  simple(
+    "a one-shot watch taken back is silent; it goes from the server with the last",
+    async (zk) => {
+      const heard: string[] = [];
+      const a = (event: { type: string }) => void heard.push(`a ${event.type}`);
+      const b = (event: { type: string }) => void heard.push(`b ${event.type}`);
+      const isWatched = async (type: "data" | "children") =>
+        await zk.checkWatches("/o", type).then(() => true, ({ code }: ZkError) => {
+          assert.equal(code, "NO_WATCHER");
+          return false;
+        });
+      await zk.exists("/o", { watch: a });
+      await zk.create("/o");
+      await zk.unwatch("/o", a); // it has fired
+      assert.deepEqual(heard.splice(0), ["a created"]);
+      await zk.exists("/o", { watch: a });
+      await zk.getData("/o", { watch: b });
+      await zk.getChildren("/o", { watch: a });
+      await using lasting = await zk.addWatch("/o", "persistent");
+      await zk.unwatch("/o", a);
+      assert.deepEqual([await isWatched("data"), await isWatched("children")], [true, false]);
+      await zk.setData("/o", "1");
+      assert.deepEqual(heard.splice(0), ["b dataChanged"]);
+      await zk.getData("/o", { watch: b });
+      await zk.unwatch("/o", b);
+      assert.equal(await isWatched("data"), false);
+      await zk.create("/o/c");
+      assert.deepEqual(await take(lasting, 2), ["dataChanged /o", "childrenChanged /o"]);
+      await zk.exists("/never", { watch: a });
+      await zk.unwatch("/never", a);
+      await zk.create("/never");
+      assert.deepEqual(heard, []);
+    },
+  ),
+  simple("a watch that fires while it is taken back disturbs nobody", async (zk, place) => {
+    await using other = await open(place);
+    await zk.create("/f");
+    const heard = { a: 0, b: 0 };
+    const a = () => void heard.a++;
+    const b = () => void heard.b++;
+    for (let round = 0; round < 50; round++) {
+      await zk.exists("/f", { watch: a });
+      const changed = other.setData("/f", String(round));
+      const armed = zk.exists("/f", { watch: b }); // by the time of its answer it is the only one
+      await Promise.all([zk.unwatch("/f", a), armed, changed]);
+      if (heard.b === round) await zk.setData("/f", "again");
+      await zk.sync("/f");
+      assert.equal(heard.b, round + 1);
+    }
+    assert.equal((await failure(zk.checkWatches("/f", "data"))).code, "NO_WATCHER");
+    assert.ok(heard.a <= 50);
+    assert.equal(zk.state, "connected");
+  }),
   simple("a slow reader is told of a gap instead of being fed without bound", async (zk) => {
     const watch = await zk.addWatch("/", "recursive", { bufferMax: 3 });
     for (let i = 0; i < 6; i++) await zk.create(`/g${i}`);

@@ -91,6 +91,25 @@ test("removal says who was the last, and the end tells everybody once", () => {
   assert.deepEqual(take(), []);
 });
 
+test("who takes a one-shot watch back is told which of the server's nobody waits for any more", () => {
+  const { registry, sink, take } = world();
+  const [a, b] = [sink("a"), sink("b")];
+  registry.add("data", "/x", a);
+  registry.add("exists", "/x", a);
+  registry.add("exists", "/x", b); // the server's table for both is one
+  registry.add("child", "/x", a);
+  registry.add("persistent", "/x", a);
+  assert.deepEqual(registry.forget("/x", a), ["children"]);
+  assert.deepEqual(registry.forget("/x", a), []);
+  assert.deepEqual(registry.forget("/y", b), []);
+  registry.dispatch(EventType.nodeCreated, "/x", 5, false);
+  assert.deepEqual(take(), ["a created /x", "b created /x"]);
+  registry.add("data", "/x", b);
+  assert.deepEqual(registry.forget("/x", a), []);
+  assert.deepEqual(registry.forget("/x", b), ["data"]);
+  assert.equal(registry.count(), 1);
+});
+
 test("all watches are told again, in pieces, each once", () => {
   const { registry, sink } = world();
   for (let i = 0; i < 100; i++) {

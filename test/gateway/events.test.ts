@@ -197,6 +197,31 @@ test("a reader that leaves takes its watch along", async () => {
   });
 });
 
+test("a reader of one change that leaves before it takes its watch along, unless another needs it", async () => {
+  await withWatch(async (stage, zk, watch) => {
+    await zk.create("/a");
+    const seen = String((await zk.exists("/"))?.czxid);
+    const stays = await watch("/a?mode=once");
+    await stays.next();
+    for (const path of ["/a", "/b", "/b", "/c"]) {
+      const leaves = await watch(`${path}?mode=once`);
+      await leaves.next();
+      leaves.close();
+    }
+    const missed = await watch("/a?mode=once", { "last-event-id": seen });
+    for (let n = 0; n < 2; n++) await missed.next();
+    assert.ok(await missed.isOver());
+    for (let turn = 0; stage.server.view.watches.pathCount > 1; turn++) {
+      assert.ok(turn < 10_000, "the watches stay");
+      await zk.exists("/");
+    }
+    await zk.setData("/a", "2");
+    assert.equal((await stays.next()).type, "dataChanged");
+    assert.ok(await stays.isOver());
+    assert.equal(stage.server.view.watches.pathCount, 0);
+  });
+});
+
 test("there are so many streams and no more; a bad mode or id is refused", async () => {
   await withWatch(async (stage, _zk, watch) => {
     await (await watch("/a")).next();
