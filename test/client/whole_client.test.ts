@@ -2,7 +2,8 @@
 import { test } from "node:test";
 import { connect } from "../../src/client/index.ts";
 import { onHost } from "../support/in_process.ts";
-import { operationCases, watchCases } from "./cases.ts";
+import { operationCases } from "./cases.ts";
+import { watchCases } from "./watch_cases.ts";
 
 for (const { name, run } of [...operationCases, ...watchCases]) {
   test(name, () =>
