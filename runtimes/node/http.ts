@@ -19,6 +19,7 @@ import type {
 import { GONE, isHandshake, WebSocketConnection } from "../web_socket.ts";
 import { addressOf } from "./connection.ts";
 import { mapError } from "./errors.ts";
+import { withoutOffer } from "./upgrade_offer.ts";
 
 /** One message of a client: a request of the protocol, which jute.maxbuffer bounds further. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -57,6 +58,8 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
     handleProtocols: (_offered, incoming) => agreed.get(incoming) ?? false,
   });
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const isForSocket = incoming.headers.upgrade?.toLowerCase() === "websocket";
+    if (!isForSocket) return withoutOffer(server, incoming, socket, head);
     void upgrade(handler, sockets, agreed, incoming, socket as Socket, head);
   });
   return new Promise((resolve, reject) => {
