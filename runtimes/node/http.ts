@@ -102,6 +102,8 @@ async function upgrade(
   const [remote, local] = endsOf(socket);
   let asked: { onOpen: (connection: Connection) => void } & UpgradeOptions | undefined;
   const refuse = (status: number, text: string): void => {
+    // No server of Node's looks after the socket any more: a peer that stays would keep it, and the door from closing.
+    socket.once("finish", () => socket.destroy());
     socket.end(
       `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
         `Connection: close\r\n\r\n${text}`,

@@ -1,6 +1,6 @@
 /** Watches as JSON over WebSocket: modes, resuming, limits, ends. */
 import assert from "node:assert/strict";
-import { connect as tcp } from "node:net";
+import { connect as tcp, type Socket as Tcp } from "node:net";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { type Client, connect } from "../../src/client/index.ts";
@@ -149,6 +149,25 @@ test("HEAD is no handshake, whatever its headers say", async () => {
     assert.equal(server.view.watches.pathCount, 0);
     assert.equal((await open("/a").next())?.["type"], "open", "there is room for one");
   }, { httpStreamsMax: 1 });
+});
+
+test("who is refused and stays does not keep the door from closing", async () => {
+  let socket: Tcp | undefined;
+  await withDoor(async ({ door }) => {
+    socket = tcp({ port: door.address.port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.write(
+      "GET /v1/events/a HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    socket.on("error", () => {});
+    const answer = await new Promise((resolve) => socket?.once("data", resolve));
+    assert.match(String(answer), /^HTTP\/1.1 4\d\d /);
+    let isClosed = false;
+    const closing = door.close().then(() => isClosed = true);
+    await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    if (!isClosed) socket.destroy();
+    assert.ok(isClosed);
+  });
+  socket?.destroy();
 });
 
 /** The first line of the answer. */
