@@ -26,7 +26,7 @@ import type { Operation } from "./request.ts";
 import type { ChildrenResult, CreateResult, DataResult, Stat } from "./results.ts";
 import type { SessionIdentity, SessionState } from "./session_machine.ts";
 import { Watch, type WatchMode } from "./watch.ts";
-import { sinkOf, type Watcher, type WatchListener } from "./watch_events.ts";
+import { sinkOf, type Watcher, type WatchListener, type WatchSink } from "./watch_events.ts";
 import type { WatchKind } from "./watch_registry.ts";
 
 export interface ReadOptions extends CallOptions {
@@ -280,8 +280,12 @@ export class Client implements AsyncDisposable {
    * Takes back the one-shot watch that a read of the path left, by what it was given: here, and at the server unless another
    * of this client's watchers needs it there. Never fails.
    */
-  async unwatch(path: string, watcher: Watcher): Promise<void> {
-    const idle = this.#driver.registry.forget(this.#chroot.full(path), sinkOf(watcher));
+  unwatch(path: string, watcher: Watcher): Promise<void> {
+    return this.#letGo(path, sinkOf(watcher));
+  }
+
+  async #letGo(path: string, sink: WatchSink): Promise<void> {
+    const idle = this.#driver.registry.forget(this.#chroot.full(path), sink);
     await Promise.all(idle.map((type) => this.#dropAtServer(path, type)));
   }
 
@@ -311,7 +315,7 @@ export class Client implements AsyncDisposable {
       getChildren: (at, options) => this.getChildren(at, options),
       exists: (at, options) => this.exists(at, options),
       onState: (listener) => this.onState(listener),
-      forget: (sink) => this.#driver.registry.forget(this.#chroot.full(path), sink),
+      forget: (sink) => void this.#letGo(path, sink),
       pause: () =>
         new Promise((resolve) => {
           const { clock } = this.runtime;

@@ -86,7 +86,7 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Never fails. The server's one-shot watch stays until it fires into nothing. */
+  /** Never fails. The server's one-shot watch goes too, unless somebody else needs it. */
   close(): Promise<void> {
     this.#stop(undefined);
     return Promise.resolve();

@@ -136,6 +136,17 @@ export const watchCases: readonly ClientCase[] = [
     assert.ok(heard.a <= 50);
     assert.equal(zk.state, "connected");
   }),
+  simple("kept values and children that are closed leave no watch behind", async (zk) => {
+    await zk.create("/k");
+    for (const path of ["/k", "/none"]) {
+      const all = [await zk.watchValue(path), await zk.watchChildren(path)];
+      for (const one of all) await one.close();
+      await zk.sync(path);
+      for (const type of ["data", "children"] as const) {
+        assert.equal((await failure(zk.checkWatches(path, type))).code, "NO_WATCHER");
+      }
+    }
+  }),
   simple("a slow reader is told of a gap instead of being fed without bound", async (zk) => {
     const watch = await zk.addWatch("/", "recursive", { bufferMax: 3 });
     for (let i = 0; i < 6; i++) await zk.create(`/g${i}`);

@@ -145,7 +145,7 @@ class Peer implements RunningServer {
       db: () => this.#storage.db,
       replica: () => this.#role?.replica,
       dropChance: () => this.#throttle.dropChance,
-      quorum: () => quorumView(ensemble, own, this.#state()),
+      quorum: () => quorumView(ensemble, own, this.#state(), this.#history.bytes),
     });
     this.#acceptor = new Acceptor({
       net,
@@ -334,17 +334,16 @@ class Peer implements RunningServer {
   }
 
   #state(): PeerState {
-    const role = this.#role, leading = undefined, historyBytes = this.#history.bytes;
+    const role = this.#role, leading = undefined;
     if (role === undefined) {
-      return { name: "looking", phase: undefined, leader: undefined, leading, historyBytes };
+      return { name: "looking", phase: undefined, leader: undefined, leading };
     }
     const { phase } = role;
     if (role instanceof LeadingRole) {
-      const leader = this.#ensemble.sid;
-      return { name: "leading", phase, leader, leading: role.view, historyBytes };
+      return { name: "leading", phase, leader: this.#ensemble.sid, leading: role.view };
     }
     const name = this.#own.role === "observer" ? "observing" : "following";
-    return { name, phase, leader: role.leader, leading, historyBytes };
+    return { name, phase, leader: role.leader, leading };
   }
 
   // ------------------------------------------------------------------------------ the end

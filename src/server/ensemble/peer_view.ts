@@ -10,10 +10,14 @@ export interface PeerState {
   readonly phase: string | undefined;
   readonly leader: Sid | undefined;
   readonly leading: LeadingView | undefined;
-  readonly historyBytes: number;
 }
 
-export function quorumView(options: EnsembleOptions, own: Member, state: PeerState): QuorumView {
+export function quorumView(
+  options: EnsembleOptions,
+  own: Member,
+  state: PeerState,
+  historyBytes: number,
+): QuorumView {
   const { membership } = options;
   return {
     peerState: state.phase === undefined ? state.name : `${state.name} - ${state.phase}`,
@@ -26,7 +30,7 @@ export function quorumView(options: EnsembleOptions, own: Member, state: PeerSta
     leaderSid: state.leader,
     isObserver: own.role === "observer",
     membership: configText(membership),
-    historyBytes: state.historyBytes,
+    historyBytes,
     leading: state.leading,
   };
 }
