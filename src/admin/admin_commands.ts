@@ -158,7 +158,10 @@ export class AdminCommands {
     on("last_snapshot lsnp", () => this.#lastSnapshot());
     on("leader lead", () => leader(view));
     on("monitor mntr", () => this.#monitor());
-    on("observer_connection_stat_reset orst", () => ({}));
+    on("observer_connection_stat_reset orst", () => {
+      view.quorum?.leading?.resetObservers();
+      return {};
+    });
     on("observers obsr", () => observers(view));
     on("ruok", () => ({}));
     on("server_stats srvr", () => serverStats(view, runtime, version));

@@ -82,7 +82,7 @@ export async function serverStats(
     server_stats: {
       packets_sent: stats.packetsSent,
       packets_received: stats.packetsReceived,
-      fsync_threshold_exceed_count: 0,
+      fsync_threshold_exceed_count: stats.slowFsyncs,
       client_response_stats: responses,
       data_dir_size: dataBytes,
       log_dir_size: logBytes,

@@ -61,8 +61,13 @@ const textLine: TextFormatter = (record: LogRecord): string => {
   const facts = Object.entries(record.properties).map(([name, value]) =>
     ` ${name}=${quoted(String(value))}`
   );
-  return `${time} ${level} ${oneLine(record.message.join(""))}${facts.join("")}\n`;
+  return `${time} ${level} ${fieldsOnOneLine(record.message.join(""))}${facts.join("")}\n`;
 };
+
+/** The audit log has tabs between its fields, and has escaped those within. */
+function fieldsOnOneLine(message: string): string {
+  return message.includes("\t") ? message.split("\t").map(oneLine).join("\t") : oneLine(message);
+}
 
 function quoted(value: string): string {
   return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);

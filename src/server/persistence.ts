@@ -31,6 +31,7 @@ export class Persistence {
   #bytesSeen = 0;
   #fsyncsSeen = 0;
   #fsyncMsSeen = 0;
+  #slowFsyncsSeen = 0;
 
   /** @throws {UsageError | CorruptionError | RuntimeError} */
   static async open(
@@ -110,6 +111,7 @@ export class Persistence {
     this.#bytesSeen = 0;
     this.#fsyncsSeen = 0;
     this.#fsyncMsSeen = 0;
+    this.#slowFsyncsSeen = 0;
   }
 
   /**
@@ -142,6 +144,8 @@ export class Persistence {
     if (stats.fsyncCount > this.#fsyncsSeen) {
       this.#stats.summaries.fsyncMs.add(Math.round(stats.fsyncMs - this.#fsyncMsSeen));
       this.#fsyncsSeen = stats.fsyncCount;
+      this.#stats.slowFsyncs += stats.fsyncSlow - this.#slowFsyncsSeen;
+      this.#slowFsyncsSeen = stats.fsyncSlow;
       this.#fsyncMsSeen = stats.fsyncMs;
     }
     this.#stats.summaries.groupTxns.add(txns);

@@ -117,6 +117,8 @@ export class ServerStats {
   packetsReceived = 0;
   packetsSent = 0;
   authFailures = 0;
+  /** Syncs of the log that took longer than fsync.warningthresholdms. */
+  slowFsyncs = 0;
   /** Bytes of one reply; -1 before the first. */
   lastResponseBytes = -1;
   minResponseBytes = -1;
@@ -195,6 +197,7 @@ export class ServerStats {
     this.packetsReceived = 0;
     this.packetsSent = 0;
     this.authFailures = 0;
+    this.slowFsyncs = 0;
     this.lastResponseBytes = -1;
     this.minResponseBytes = -1;
     this.maxResponseBytes = -1;

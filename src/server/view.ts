@@ -130,6 +130,8 @@ export interface LeadingView {
   readonly sinceMs: number;
   /** Identified, synchronized or not. */
   observers(): readonly ObserverView[];
+  /** What was counted of them begins anew. */
+  resetObservers(): void;
 }
 
 /** An observer at its leader. */

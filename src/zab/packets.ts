@@ -164,18 +164,31 @@ export function readIdentities(r: Reader): Identity[] {
   return identities;
 }
 
-/** Sessions that gave a sign of life since the last PING; an empty buffer when there are none, not null. */
+interface Touch {
+  readonly id: bigint;
+  readonly timeoutMs: number;
+}
+const TOUCH_BYTES = 12;
+
+/**
+ * Sessions that gave a sign of life since the last PING; an empty buffer when there are none, not null.
+ * @param dataBytesMax more of them make another packet: who reads it takes no larger one
+ */
 export function writePong(
   w: Writer,
   zxid: Zxid,
-  touches: Iterable<readonly [sessionId: bigint, timeoutMs: number]>,
+  touches: readonly Touch[],
+  dataBytesMax: number,
 ): void {
-  writeMade(w, PacketType.ping, zxid, () => {
-    for (const [sessionId, timeoutMs] of touches) {
-      w.int64(sessionId);
-      w.int32(timeoutMs);
-    }
-  });
+  const count = Math.max(1, Math.floor(dataBytesMax / TOUCH_BYTES));
+  for (let at = 0; at === 0 || at < touches.length; at += count) {
+    writeMade(w, PacketType.ping, zxid, () => {
+      for (const { id, timeoutMs } of touches.slice(at, at + count)) {
+        w.int64(id);
+        w.int32(timeoutMs);
+      }
+    });
+  }
 }
 
 /** @throws {JuteError} a length that is no multiple of 12 */

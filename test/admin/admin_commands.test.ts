@@ -112,6 +112,7 @@ const quorum: QuorumView = {
     syncedObservers: 1,
     pendingSyncs: 0,
     sinceMs: 0,
+    resetObservers: () => {},
     observers: () => [{
       remote: { host: "127.0.0.1", port: 42010, family: 4 },
       sid: 4,

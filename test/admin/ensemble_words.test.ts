@@ -47,6 +47,7 @@ function leaderView(mode: ServerView["mode"] = "leader"): ServerView {
           pendingSyncs: 7,
           sinceMs: view.startedMs,
           observers: () => [],
+          resetObservers: () => {},
         }
         : undefined,
     },

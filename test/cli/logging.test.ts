@@ -24,7 +24,7 @@ async function logged(level: LogLevel, format: "text" | "json"): Promise<string>
   assert.equal(text, "", "nothing is shown before the log is open");
   await program.open();
   program.log.warn("Slow\nsync\u001b[2J", { ms: 1500, isFatal: false });
-  program.log.error("Broken");
+  program.log.error("Broken\tznode=/a\\tb");
   await program.open();
   return text;
 }
@@ -34,7 +34,7 @@ test("text lines have time, level, message and facts, and no control character o
     await logged("info", "text"),
     `2026-11-20T09:40:32.123Z INFO  Session opened sessionId=0x100000000000001 remote=127.0.0.1:5 why="a \\"b\\""
 2026-11-20T09:40:32.124Z WARN  Slow\\u000async\\u001b[2J ms=1500 isFatal=false
-2026-11-20T09:40:32.125Z ERROR Broken
+2026-11-20T09:40:32.125Z ERROR Broken\tznode=/a\\tb
 `,
   );
 });
@@ -47,7 +47,7 @@ test("JSON lines are one object each, with facts as properties", async () => {
     ["DEBUG", "Tiny"],
     ["INFO", "Session opened"],
     ["WARN", "Slow\nsync\u001b[2J"],
-    ["ERROR", "Broken"],
+    ["ERROR", "Broken\tznode=/a\\tb"],
   ]);
   assert.deepEqual(lines[1]?.["properties"], {
     sessionId: "0x100000000000001",

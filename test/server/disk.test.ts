@@ -102,3 +102,19 @@ test("a snapshot that cannot be written costs nothing: the server goes on from i
     assert.equal((await childrenOf(await stage.connect(), "/")).length, 61);
   });
 });
+
+test("syncs slower than the threshold are counted until the counts are reset", async () => {
+  await inSim({ fsyncWarningMs: 5 }, async (stage) => {
+    const client = await stage.connect();
+    stage.machine.files.syncUs = [100];
+    const { stats } = stage.server.view;
+    stats.reset();
+    await done(create(client, "/quick"));
+    stage.machine.files.syncUs = [8000];
+    for (let i = 0; i < 3; i++) await done(create(client, `/slow${i}`));
+    await stage.sleep(100);
+    assert.equal(stats.slowFsyncs, 3);
+    stats.reset();
+    assert.equal(stats.slowFsyncs, 0);
+  });
+});

@@ -116,10 +116,19 @@ test("§8.1: older learners say less", () => {
 test("§8.1: the answer to a PING has an empty buffer, not null, when no session was touched", () => {
   const zxid = zxidOf(1, 5);
   const head = "00000005" + "0000000100000005";
-  assert.equal(written((w) => writePong(w, zxid, [])), head + "00000000" + "ffffffff");
+  assert.equal(written((w) => writePong(w, zxid, [], 24)), head + "00000000" + "ffffffff");
   const touches: [bigint, number][] = [[0x0300_0000_0000_0001n, 30_000], [-1n, 4000]];
   const data = "0300000000000001" + "00007530" + MINUS_1 + "00000fa0";
-  assert.equal(written((w) => writePong(w, zxid, touches)), head + "00000018" + data + "ffffffff");
+  const told = touches.map(([id, timeoutMs]) => ({ id, timeoutMs }));
+  const packet = (part: string): string =>
+    head + `000000${part.length === 48 ? 18 : "0c"}${part}ffffffff`;
+  assert.equal(written((w) => writePong(w, zxid, told, 24)), packet(data));
+  const halves = packet(data.slice(0, 24)) + packet(data.slice(24));
+  assert.equal(
+    written((w) => writePong(w, zxid, told, 23)),
+    halves,
+    "no more than the leader takes",
+  );
   assert.deepEqual(readTouches(hex(data)), touches);
   assert.deepEqual(readTouches(hex("")), []);
   for (let cut = 2; cut < data.length; cut += 2) {
@@ -188,7 +197,7 @@ test("all that we write, our input cuts as it was meant", () => {
         writePacket(w, PacketType.ping, zxidOf(1, 2));
         const request = { sessionId: id, cxid: -4, type: 1, bytes, start: 0, end: bytes.length };
         writeRequest(w, { ...request, identities: ids });
-        writePong(w, zxidOf(1, 2), [[id, 5]]);
+        writePong(w, zxidOf(1, 2), [{ id, timeoutMs: 5 }], 1000);
         const seen: unknown[] = [];
         new PacketInput({
           onPacket(type, zxid, b, start, end, after) {

@@ -229,7 +229,8 @@ export class FollowingRole implements LeaderLinkHost {
   }
 
   #connected(connection: Connection): void {
-    this.#link = new LeaderLink(connection, this, packetBytesMax(this.#parts.options));
+    const { options, stats } = this.#parts;
+    this.#link = new LeaderLink(connection, this, packetBytesMax(options), stats.counters);
     this.#driver.dispatch({ kind: "connected" });
   }
 
@@ -285,7 +286,6 @@ export class FollowingRole implements LeaderLinkHost {
     this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
-    this.#parts.stats.counters.proposalsReceived++;
     this.#driver.dispatch({ kind: "proposal", zxid, isCommitted });
   }
 
@@ -366,9 +366,8 @@ export class FollowingRole implements LeaderLinkHost {
 
   #pong(): void {
     const touches = this.#replica?.learner.takeTouches() ?? [];
-    this.#send((w) => {
-      writePong(w, this.#pingZxid, touches.map(({ id, timeoutMs }) => [id, timeoutMs] as const));
-    });
+    const { juteMaxBufferBytes } = this.#parts.options;
+    this.#send((w) => writePong(w, this.#pingZxid, touches, juteMaxBufferBytes));
   }
 
   onSync(): void {

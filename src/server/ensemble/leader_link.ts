@@ -7,6 +7,7 @@ import { PushSource } from "../../storage/push_source.ts";
 import type { LearnerEvent } from "../../zab/events.ts";
 import { PacketInput, type PacketSink } from "../../zab/packet_input.ts";
 import { PacketType, writePacket } from "../../zab/packets.ts";
+import type { Counters } from "../stats.ts";
 import type { History } from "./history.ts";
 import { LinkOutput } from "./link_output.ts";
 
@@ -41,6 +42,7 @@ export class LeaderLink implements PacketSink {
   readonly #host: LeaderLinkHost;
   readonly #input: PacketInput;
   readonly #reader: Reader;
+  readonly #counters: Counters;
   /** Where the stream goes while a snapshot comes. */
   #source: PushSource | undefined;
   /** A file is being changed: packets wait. */
@@ -51,9 +53,15 @@ export class LeaderLink implements PacketSink {
   /** The last COMMIT of a run; 0: none. */
   #committed = 0 as Zxid;
 
-  constructor(connection: Connection, host: LeaderLinkHost, dataBytesMax: number) {
+  constructor(
+    connection: Connection,
+    host: LeaderLinkHost,
+    dataBytesMax: number,
+    counters: Counters,
+  ) {
     this.#connection = connection;
     this.#host = host;
+    this.#counters = counters;
     this.#input = new PacketInput(this, dataBytesMax);
     this.#reader = new Reader(dataBytesMax);
     this.output = new LinkOutput(connection, () => this.close("it does not read what it is sent"));
@@ -174,17 +182,21 @@ export class LeaderLink implements PacketSink {
   ): boolean {
     switch (type) {
       case PacketType.proposal:
+        this.#counters.proposalsReceived++;
         this.#host.onProposal(zxid, false, bytes, start, end);
         break;
       case PacketType.commit:
       case PacketType.commitAndActivate:
+        this.#counters.commitsReceived++;
         this.#committed = zxid;
         break;
       case PacketType.inform:
+        this.#counters.commitsReceived++;
         this.#host.onProposal(zxid, true, bytes, start, end);
         break;
       case PacketType.informAndActivate:
         if (end - start < LONG_BYTES) throw new ProtocolError("INFORMANDACTIVATE without a txn");
+        this.#counters.commitsReceived++;
         this.#host.onProposal(zxid, true, bytes, start + LONG_BYTES, end);
         break;
       default:

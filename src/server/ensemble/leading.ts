@@ -123,6 +123,9 @@ export class LeadingRole implements LearnerLinkHost {
       sinceMs: this.#servingSinceMs,
       observers: () =>
         [...this.#links.values()].filter(({ isObserver }) => isObserver).map(({ view }) => view),
+      resetObservers: () => {
+        for (const link of this.#links.values()) if (link.isObserver) link.resetCounts();
+      },
     };
   }
 

@@ -112,6 +112,11 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
       lastZxid: this.#lastAck,
     };
   }
+  resetCounts(): void {
+    this.#packets = 0;
+    this.#requests = 0;
+    this.output.batches = 0;
+  }
   get isGone(): boolean {
     return this.#isGone;
   }
