@@ -9,7 +9,7 @@ import type {
   UpgradeOptions,
 } from "../../src/runtime.ts";
 import { addressOf } from "../node/connection.ts";
-import { isHandshake, WebSocketConnection } from "../web_socket.ts";
+import { GONE, isHandshake, type SocketEnd, WebSocketConnection } from "../web_socket.ts";
 import { mapError } from "./errors.ts";
 
 /** The part of Deno's namespace that is used here; its types are not among those of the project. */
@@ -33,13 +33,19 @@ interface DenoHttp {
   ): { readonly socket: WebSocket; readonly response: Response };
 }
 
-export function denoHttp(): HttpHost {
+/**
+ * From the upgrade to the socket's opening, for which the peer does nothing. Deno (2.9) tells nothing at all, neither on the
+ * socket nor on the request, of a peer that left before.
+ */
+const HANDSHAKE_MS = 10_000;
+
+export function denoHttp(handshakeMs = HANDSHAKE_MS): HttpHost {
   const deno = (globalThis as unknown as { Deno: DenoHttp }).Deno;
   return {
     listen: (options, handler) =>
       new Promise((resolve, reject) => {
         try {
-          resolve(listen(deno, options, handler));
+          resolve(listen(deno, options, handler, handshakeMs));
         } catch (error) {
           reject(mapError(error, `listen on ${options.host}:${options.port}`));
         }
@@ -47,9 +53,15 @@ export function denoHttp(): HttpHost {
   };
 }
 
-function listen(deno: DenoHttp, options: HttpListenOptions, handler: HttpHandler): HttpListener {
+function listen(
+  deno: DenoHttp,
+  options: HttpListenOptions,
+  handler: HttpHandler,
+  handshakeMs: number,
+): HttpListener {
   const stop = new AbortController();
-  const sockets = new Set<WebSocket>();
+  /** What ends each of them. */
+  const sockets = new Set<() => void>();
   let local: Address = addressOf(options.host, options.port);
   const server = deno.serve(
     {
@@ -68,9 +80,9 @@ function listen(deno: DenoHttp, options: HttpListenOptions, handler: HttpHandler
         const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
         // Its own option finds a protocol in the request only where a blank follows each comma.
         if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
-        sockets.add(socket);
-        socket.addEventListener("close", () => sockets.delete(socket));
-        open(socket, remote, local, onOpen, isText);
+        const onGone = (): void => void sockets.delete(end);
+        const end = open(socket, { remote, local, onOpen, onGone, isText, handshakeMs });
+        sockets.add(end);
         return response;
       };
       return await handler.fetch(request, { remote, upgrade }) as Response;
@@ -80,40 +92,56 @@ function listen(deno: DenoHttp, options: HttpListenOptions, handler: HttpHandler
   return {
     address: local,
     close: () => {
-      for (const socket of sockets) socket.close();
+      for (const end of [...sockets]) end();
       stop.abort();
       return server.finished;
     },
   };
 }
 
-function open(
-  socket: WebSocket,
-  remote: Address,
-  local: Address,
-  onOpen: (connection: Connection) => void,
-  isText: boolean,
-): void {
+interface Opening {
+  readonly remote: Address;
+  readonly local: Address;
+  readonly onOpen: (connection: Connection) => void;
+  readonly onGone: () => void;
+  readonly isText: boolean;
+  readonly handshakeMs: number;
+}
+
+/** @returns what ends it, whether it has opened or not */
+function open(socket: WebSocket, opening: Opening): () => void {
   socket.binaryType = "arraybuffer";
+  let connection: WebSocketConnection | undefined;
+  const opened = (end: SocketEnd): WebSocketConnection => {
+    clearTimeout(timer);
+    connection = new WebSocketConnection(opening.remote, opening.local, end);
+    opening.onOpen(connection);
+    return connection;
+  };
+  const gone = (): void => {
+    (connection ?? opened(GONE)).gone();
+    opening.onGone();
+  };
+  const timer = setTimeout(gone, opening.handshakeMs);
+  socket.addEventListener("open", () => {
+    if (connection === undefined) opened(endOf(socket, opening.isText));
+    else socket.close(); // nobody waits for it any more
+  });
+  socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data as ArrayBuffer;
+    connection?.received(new Uint8Array(bytes));
+  });
+  socket.addEventListener("error", gone);
+  socket.addEventListener("close", gone);
+  return () => connection === undefined ? gone() : socket.close();
+}
+
+function endOf(socket: WebSocket, isText: boolean): SocketEnd {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let isOpen = false;
-  const connection = new WebSocketConnection(remote, local, {
+  return {
     send: (bytes) => socket.send(isText ? decoder.decode(bytes) : bytes.slice()),
     buffered: () => socket.bufferedAmount,
     close: () => socket.close(),
     terminate: () => socket.close(),
-  });
-  const opened = (): void => {
-    if (!isOpen) onOpen(connection);
-    isOpen = true;
   };
-  socket.addEventListener("open", opened);
-  socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
-    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data as ArrayBuffer;
-    connection.received(new Uint8Array(bytes));
-  });
-  socket.addEventListener("close", () => {
-    opened();
-    connection.gone();
-  });
 }

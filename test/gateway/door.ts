@@ -26,11 +26,13 @@ export interface Stage {
 export interface StageOptions extends Partial<ServerOptions> {
   /** Lines of the token file. */
   readonly tokens?: readonly string[];
+  /** Of `hostHttp`. */
+  readonly handshakeMs?: number;
 }
 
 export async function withDoor(
   body: (stage: Stage) => Promise<void>,
-  { tokens, ...options }: StageOptions = {},
+  { tokens, handshakeMs, ...options }: StageOptions = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "menagerie-http-"));
   const tokenFile = join(folder, "tokens");
@@ -56,7 +58,7 @@ export async function withDoor(
     log,
     { version: "test" },
   );
-  const door = await openDoor(await hostHttp(), {
+  const door = await openDoor(await hostHttp(handshakeMs), {
     runtime,
     log,
     version: "0.0.0",

@@ -8,6 +8,9 @@ import { json, type Stage, TOKEN, withDoor } from "./door.ts";
 
 type Event = Record<string, unknown>;
 
+const HANDSHAKE = "Connection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
 /** The messages of a socket, one at a time. */
 class Socket {
   readonly socket: WebSocket;
@@ -137,12 +140,41 @@ test("they count with the other streams, also those that never open", async () =
   }, { httpStreamsMax: 1 });
 });
 
+test("who leaves during the handshake leaves room and no watch behind", async () => {
+  await withSockets(async ({ door, server }, zk, open) => {
+    const leave = (path: string) =>
+      new Promise<void>((resolve) => {
+        const socket = tcp(door.address.port, "127.0.0.1", () => {
+          socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${HANDSHAKE}`, () => {
+            socket.destroy();
+          });
+        });
+        socket.on("error", () => {});
+        socket.on("close", () => resolve());
+      });
+    for (let n = 0; n < 10; n++) await Promise.all([leave("/v1/events/a"), leave("/ws")]);
+    let first: Event | undefined;
+    for (let turn = 0; first === undefined; turn++) {
+      assert.ok(turn < 10_000, "the room is kept");
+      const socket = open("/b");
+      first = await socket.next();
+      if (first === undefined) continue; // refused: some have not been noticed yet
+      socket.socket.terminate();
+    }
+    for (let turn = 0; server.view.watches.pathCount > 0; turn++) {
+      assert.ok(turn < 10_000, "the watches stay");
+      await zk.exists("/");
+    }
+  }, { httpStreamsMax: 2, handshakeMs: 20 });
+});
+
 test("HEAD is no handshake, whatever its headers say", async () => {
   await withSockets(async ({ url, door, server }, _zk, open) => {
-    const handshake = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     for (const path of ["/v1/events/a", "/ws"]) {
-      const line = await raw(door.address.port, `HEAD ${path} HTTP/1.1\r\n${handshake}`);
+      const line = await raw(
+        door.address.port,
+        `HEAD ${path} HTTP/1.1\r\nHost: localhost\r\n${HANDSHAKE}`,
+      );
       assert.match(line, /^HTTP\/1.1 4\d\d /, path);
     }
     assert.equal((await fetch(`${url}/ws`, { method: "HEAD" })).status, 405);

@@ -1,23 +1,29 @@
 /** What runtimes/<host>/http.ts promises: requests and their peer, streams, WebSockets as connections, the end. */
 import assert from "node:assert/strict";
+import { connect as tcp } from "node:net";
 import { test } from "node:test";
 import { WebSocket as WsClient } from "ws";
 import {
   type Connection,
   type HttpHandler,
   type HttpListener,
+  type HttpPeer,
   RuntimeError,
   type WebResponse,
 } from "../../src/runtime.ts";
 import { hostHttp } from "../support/http.ts";
 
 const host = "127.0.0.1";
+const HANDSHAKE = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n" +
+  "Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
+  "Sec-WebSocket-Version: 13\r\n\r\n";
 
 async function withServer(
   fetch: HttpHandler["fetch"],
   body: (base: string, listener: HttpListener) => Promise<void>,
+  handshakeMs?: number,
 ): Promise<void> {
-  const http = await hostHttp();
+  const http = await hostHttp(handshakeMs);
   const listener = await http.listen({ host, port: 0, idleTimeoutMs: 30_000 }, { fetch });
   try {
     await body(`http://${host}:${listener.address.port}`, listener);
@@ -104,6 +110,57 @@ test("a WebSocket is a connection: bytes both ways, and the client's close ends 
     socket.close();
     assert.equal(await gone, undefined);
   });
+});
+
+/** Writes to a connection that opens, as a handler may. @returns what `fetch` has to return, and when it is over */
+function upgraded(peer: HttpPeer): { response: WebResponse; gone: Promise<unknown> } {
+  let response: WebResponse | undefined;
+  const gone = new Promise<unknown>((resolve) => {
+    response = peer.upgrade((connection) => {
+      connection.onData(() => {});
+      connection.onDrain(() => {});
+      connection.onClose(resolve);
+      connection.write(new Uint8Array([1]));
+    });
+    if (response === undefined) resolve(undefined); // no socket, and nothing to wait for
+  });
+  return { response: response ?? answer("no socket", { status: 426 }), gone };
+}
+
+for (const leaves of ["destroy", "resetAndDestroy"] as const) {
+  test(`a WebSocket whose peer is gone before it opens opens and is gone: ${leaves}`, async () => {
+    let arrived: () => void = () => {};
+    const isThere = new Promise<void>((resolve) => arrived = resolve);
+    let left: () => void = () => {};
+    const hasLeft = new Promise<void>((resolve) => left = resolve);
+    let over: (gone: Promise<unknown>) => void = () => {};
+    const end = new Promise<unknown>((resolve) => over = resolve);
+    await withServer(async (_request, peer) => {
+      arrived();
+      await hasLeft;
+      const { response, gone } = upgraded(peer);
+      over(gone);
+      return response;
+    }, async (_base, { address }) => {
+      const socket = tcp(address.port, host, () => socket.write(HANDSHAKE));
+      socket.on("close", left);
+      await isThere;
+      socket[leaves]();
+      assert.equal(await end, undefined);
+    }, 5);
+  });
+}
+
+test("a WebSocket that was given up for gone is closed when it opens after all", async () => {
+  await withServer(async (_request, peer) => {
+    const { response, gone } = upgraded(peer);
+    if ("Deno" in globalThis) await gone; // the others open without waiting for the handler
+    return response;
+  }, async (base) => {
+    const socket = new WsClient(base.replace("http", "ws"));
+    socket.on("open", () => "Deno" in globalThis || socket.close());
+    await new Promise((resolve) => socket.on("close", resolve));
+  }, 5);
 });
 
 test("a WebSocket that the handler refuses gets its status", async () => {
