@@ -57,10 +57,14 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
     maxPayload: MESSAGE_BYTES_MAX,
     handleProtocols: (_offered, incoming) => agreed.get(incoming) ?? false,
   });
+  /** No longer the server's, and not yet among the clients of `sockets`. */
+  const underWay = new Set<Duplex>();
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     const isForSocket = incoming.headers.upgrade?.toLowerCase() === "websocket";
     if (!isForSocket) return withoutOffer(server, incoming, socket, head);
-    void upgrade(handler, sockets, agreed, incoming, socket as Socket, head);
+    underWay.add(socket);
+    void upgrade(handler, sockets, agreed, incoming, socket as Socket, head)
+      .finally(() => underWay.delete(socket));
   });
   return new Promise((resolve, reject) => {
     const what = `listen on ${options.host}:${options.port}`;
@@ -72,6 +76,7 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
       resolve({
         address: addressOf(bound.address, bound.port),
         close: () => {
+          for (const socket of underWay) socket.destroy();
           for (const client of sockets.clients) client.terminate();
           return new Promise((done) => {
             server.close(() => done());

@@ -163,6 +163,30 @@ test("a WebSocket that was given up for gone is closed when it opens after all",
   }, 5);
 });
 
+test("a server that closes takes along the WebSockets that have not opened yet", async () => {
+  let end: Promise<unknown> | undefined;
+  let go: () => void = () => {};
+  const closing = new Promise<void>((resolve) => go = resolve);
+  let arrived: () => void = () => {};
+  const isThere = new Promise<void>((resolve) => arrived = resolve);
+  let socket: WsClient | undefined;
+  await withServer(async (_request, peer) => {
+    const { response, gone } = upgraded(peer);
+    end = gone;
+    arrived();
+    await closing;
+    return response;
+  }, async (base, listener) => {
+    socket = new WsClient(base.replace("http", "ws"));
+    socket.on("error", () => {});
+    await isThere;
+    const closed = listener.close();
+    go();
+    await Promise.all([closed, end]);
+  });
+  socket?.terminate();
+});
+
 test("a WebSocket that the handler refuses gets its status", async () => {
   await withServer(() => answer("no", { status: 403 }), async (base) => {
     const socket = new WsClient(base.replace("http", "ws"));
