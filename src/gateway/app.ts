@@ -8,7 +8,7 @@ import type { HttpPeer, Runtime } from "../runtime.ts";
 import { adminRoutes } from "./admin_routes.ts";
 import type { DoorEnv } from "./context.ts";
 import { type Area, Guard } from "./guard.ts";
-import { factsOf, Problem, problemResponse } from "./problem.ts";
+import { CutShort, factsOf, Problem, problemResponse } from "./problem.ts";
 import { createRest, type Way } from "./rest.ts";
 import type { Tokens } from "./tokens.ts";
 import { responseOf, type Whole, whole } from "./whole.ts";
@@ -74,6 +74,9 @@ export function createApp(parts: AppParts): App {
     const { status } = factsOf(error);
     // Paths may be names of secrets, headers are: neither is logged.
     if (status === 500) log.error("An HTTP request failed", { error: messageOf(error) });
+    if (error instanceof CutShort) {
+      log.debug("An HTTP request was cut short", { error: messageOf(error.cause) });
+    }
     const response = problemResponse(error);
     finish(response, guard.corsHeaders(c.req.raw.headers.get("origin")));
     return response;

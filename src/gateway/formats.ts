@@ -3,7 +3,7 @@ import { decode as cborDecode, encode as cborEncode } from "cborg";
 import { utf8Decode, utf8Encode } from "../base/host.ts";
 import { base64 } from "../session/auth/base64.ts";
 import { fromBase64 } from "./guard.ts";
-import { Problem } from "./problem.ts";
+import { CutShort, Problem } from "./problem.ts";
 import { whole } from "./whole.ts";
 
 export type Format = "json" | "cbor" | "raw";
@@ -48,7 +48,7 @@ export function formatOf(request: Request): Format {
   return TYPES[type ?? ""] ?? "raw";
 }
 
-/** @throws {Problem} TOO_LARGE before more than `bytesMax` are held */
+/** @throws {Problem} TOO_LARGE before more than `bytesMax` are held; CutShort */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
   const tooLarge = new Problem(
     "TOO_LARGE",
@@ -58,7 +58,7 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
   if (declared > bytesMax) throw tooLarge;
   if (request.body === null) return new Uint8Array(0);
   if (declared > 0) {
-    const bytes = new Uint8Array(await request.arrayBuffer()); // the host holds it to what was declared
+    const bytes = new Uint8Array(await arriving(request.arrayBuffer())); // the host holds it to what was declared
     if (bytes.length > bytesMax) throw tooLarge;
     return bytes;
   }
@@ -66,7 +66,7 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
   const pieces: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await arriving(reader.read());
     if (done) break;
     length += value.length;
     if (length > bytesMax) {
@@ -82,6 +82,15 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
     at += piece.length;
   }
   return bytes;
+}
+
+/** Of a body that nobody else reads, so that its sender alone can make this fail. @throws {CutShort} */
+async function arriving<T>(part: Promise<T>): Promise<T> {
+  try {
+    return await part;
+  } catch (error) {
+    throw new CutShort(error);
+  }
 }
 
 /** The value of a JSON or CBOR body; CBOR's byte strings under `data` become what JSON would say. @throws {Problem} */

@@ -94,6 +94,16 @@ export class Problem extends Error {
   }
 }
 
+/**
+ * A body that ended before it was whole: the client went away, or broke HTTP's rules. Hosts have no word for it in common.
+ */
+export class CutShort extends Problem {
+  constructor(cause: unknown) {
+    super("BAD_REQUEST", "The body ended before it was whole");
+    this.cause = cause;
+  }
+}
+
 export interface ProblemFacts {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

@@ -39,9 +39,14 @@ export async function withDoor(
   if (tokens !== undefined) writeFileSync(tokenFile, tokens.join("\n"));
   const runtime = await hostRuntime();
   const lines: string[] = [];
-  const write = (message: string, facts: object = {}) =>
-    void lines.push(`${message} ${Object.entries(facts).join(" ")}`);
-  const log: Log = { debug: write, info: write, warn: write, error: write };
+  const write = (level: string) => (message: string, facts: object = {}) =>
+    void lines.push(`${level} ${message} ${Object.entries(facts).join(" ")}`);
+  const log: Log = {
+    debug: write("DEBUG"),
+    info: write("INFO"),
+    warn: write("WARN"),
+    error: write("ERROR"),
+  };
   const server = await startServer(
     runtime,
     {

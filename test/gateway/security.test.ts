@@ -1,6 +1,7 @@
 /** What the door refuses, and what it never tells, over real HTTP. Its rules by themselves are guard.test.ts's. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect as tcp } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { testUnless } from "../support/skip.ts";
@@ -85,6 +86,31 @@ test("secrets are not logged: tokens, passwords, data, paths", async () => {
     }
   }, { tokens: [`${TOKEN} digest bob:password-of-bob`] });
 });
+
+for (
+  const [what, body] of [
+    ["its length is declared", "Content-Length: 100000\r\n\r\nabc"],
+    ["it comes in chunks", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"],
+  ] as const
+) {
+  for (const leave of ["destroy", "resetAndDestroy"] as const) {
+    test(`a client that cuts its body short is no error of the door's: ${what}, ${leave}`, async () => {
+      await withDoor(async ({ url, door, log }) => {
+        const socket = tcp(door.address.port, "127.0.0.1");
+        socket.on("error", () => {});
+        const text = `PUT /v1/nodes/a HTTP/1.1\r\nHost: localhost\r\n${body}`;
+        await new Promise((resolve) => socket.write(text, resolve));
+        for (let turn = 0; !/An HTTP request/.test(log()); turn++) {
+          assert.ok(turn < 2000, `nothing is logged:\n${log()}`);
+          assert.equal((await fetch(`${url}/health/live`)).status, 200);
+          if (turn === 20) socket[leave](); // the door has begun to read it
+        }
+        assert.match(log(), /^DEBUG An HTTP request was cut short/m);
+        assert.doesNotMatch(log(), /^(WARN|ERROR)/m);
+      });
+    });
+  }
+}
 
 test("requests of one address are limited in rate", async () => {
   await withDoor(async ({ url }) => {
