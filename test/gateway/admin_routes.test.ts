@@ -229,6 +229,10 @@ test("HEAD of a snapshot opens no file; GET closes its own, also when nobody tak
     const whole = await fetch(`${url}/commands/snapshot`, ASK_SNAPSHOT);
     const { byteLength } = await whole.arrayBuffer();
     assert.equal(String(byteLength), whole.headers.get("snapshot_size"));
+    for (let turn = 0; files.open > 0; turn++) { // the reader has all of it before the door knows
+      assert.ok(turn < 10_000, "the file stays open");
+      await zk.exists("/");
+    }
     assert.deepEqual(files, { open: 0, opened: 2 });
     await zk.close();
   }, { adminRateLimitMs: 0 });
