@@ -70,7 +70,7 @@ class RunningEnsemble {
       clientPort,
       clientAddress: "127.0.0.1",
       members,
-      extra: ["4lw.commands.whitelist=*", "admin.enableServer=false"],
+      extra: { "4lw.commands.whitelist": "*", "admin.enableServer": "false" },
     });
     await writeFile(this.#runtime, fs.join(dir, "zoo.cfg"), text);
   }

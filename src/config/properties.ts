@@ -97,6 +97,26 @@ function unescape(text: string, line: number): string {
   });
 }
 
+/**
+ * A line, without its end, that says the same in every encoding: plain ASCII, the rest as \uXXXX.
+ * @param key letters, digits and dots
+ * @throws {UsageError} a value that cannot be written: readers trim it
+ */
+export function formatProperty(key: string, value: string): string {
+  if (javaTrim(value) !== value) {
+    const shown = JSON.stringify(value);
+    throw new UsageError(
+      `Cannot write ${key}=${shown}: servers cut blanks off its ends; use another`,
+    );
+  }
+  return `${key}=${value.replace(/\\|[^ -~]/g, escapeOf)}`;
+}
+
+/** Of one UTF-16 unit: Java puts the halves of a pair together again. */
+function escapeOf(unit: string): string {
+  return unit === "\\" ? "\\\\" : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
 /** As java.lang.String.trim: everything up to U+0020 at both ends. */
 function javaTrim(text: string): string {
   let start = 0;

@@ -10,7 +10,7 @@ const FREE = ["--port", "0", "--peer-port", "0"];
 
 test("three servers come up, a killed one is replaced and comes back, one signal ends all", () =>
   withFolder(async (folder) => {
-    const dir = join(folder, "e");
+    const dir = join(folder, "müller\\e"); // a server reads its zoo.cfg as Java's properties
     const ensemble = startServerCommand(["ensemble", ...FREE, "--dir", dir]);
     try {
       const [, sid = "", pid = ""] = await untilWritten(

@@ -80,3 +80,18 @@ test("init says what is wrong in one line", () =>
       assert.match(stderr, words);
     }
   }));
+
+test("paths beyond plain ASCII, with backslashes and blanks, arrive at the server as they are", () =>
+  withFolder(async (folder) => {
+    const dir = join(folder, "müller 猫\\new\\u1 #x=y:z");
+    const { code, stderr } = await runCommand(["init", ...SERVERS, "--id", "1", "--dir", dir]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const text = readFileSync(join(dir, "zoo.cfg"));
+    assert.match(text.toString("latin1"), /^[ -~\n]+$/);
+    const { server } = resolve(settingsOfFile("zoo.cfg", parseProperties(text)), { file: "f" });
+    assert.equal(server.dataDir, join(dir, "data"));
+    const blank = ["init", ...SERVERS, "--id", "1", "--dir", folder, "--data-dir", `${dir} `];
+    const refused = await runCommand(blank);
+    assert.deepEqual([refused.code, refused.stderr.split("\n").length], [2, 2]);
+    assert.match(refused.stderr, /Cannot write dataDir=".* ": servers cut blanks off its ends/);
+  }));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { UsageError } from "../../src/base/errors.ts";
-import { parseProperties } from "../../src/config/properties.ts";
+import { formatProperty, parseProperties } from "../../src/config/properties.ts";
 
 function parse(text: string): [string, string, number][] {
   const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0) & 0xff);
@@ -135,4 +135,31 @@ test("what is written with escapes is read back", () => {
   fc.assert(fc.property(name, name, (key, value) => {
     assert.deepEqual(parse(`${escape(key)} = ${escape(value)}`), [[key, value, 1]]);
   }));
+});
+
+test("what is written is plain ASCII on one line and reads back as it was", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    const value = `/${text}/`; // nothing that a reader trims at either end
+    const line = formatProperty("dataDir", value);
+    assert.match(line, /^[ -~]+$/);
+    assert.deepEqual(parse(`${line}\nb=2`), [["dataDir", value, 1], ["b", "2", 2]]);
+  }));
+  // Each checked against java.util.Properties (OpenJDK 17).
+  assert.equal(formatProperty("a", "C:\\new\\u"), "a=C:\\\\new\\\\u");
+  assert.equal(formatProperty("a", "/m\u00fcller/\u{1f4c1}"), "a=/m\\u00fcller/\\ud83d\\udcc1");
+  assert.equal(formatProperty("a", "x\ny # = : !"), "a=x\\u000ay # = : !");
+});
+
+test("a value whose ends the readers cut off is refused", () => {
+  for (const value of [" /d", "/d ", "/d\n", "\t/d"]) {
+    assert.throws(
+      () => formatProperty("dataDir", value),
+      (error) =>
+        error instanceof UsageError &&
+        /^Cannot write dataDir=".*": servers cut blanks off its ends; use another$/.test(
+          error.message,
+        ),
+      JSON.stringify(value),
+    );
+  }
 });
