@@ -300,6 +300,8 @@ export type Collections = Readonly<
 export interface SpawnOptions {
   /** Made when missing; its directory must exist. */
   readonly outputFile: string;
+  /** Variables of this process that the other does not get. */
+  readonly withoutVariables?: readonly string[];
 }
 
 export interface Child {

@@ -13,7 +13,9 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
   } catch (error) {
     throw mapError(error, `open "${options.outputFile}"`);
   }
-  const child: ChildProcess = start(executable, args, { stdio: ["ignore", output, output] });
+  const env = { ...process.env };
+  for (const name of options.withoutVariables ?? []) delete env[name];
+  const child: ChildProcess = start(executable, args, { stdio: ["ignore", output, output], env });
   closeSync(output);
   let isRunning = true;
   const ended = new Promise<number | string>((resolve) => {

@@ -1,6 +1,7 @@
 /** `menagerie ensemble`: several servers on this machine, each a process of its own, watched until Ctrl+C. */
 import { UsageError } from "../base/errors.ts";
 import { utf8Decode } from "../base/host.ts";
+import { COMMON_SETTINGS, variableOf } from "../config/settings.ts";
 import type { Child, MonotonicMs, Runtime } from "../runtime.ts";
 import { type EnsembleOptions, planEnsemble, type ServerRow } from "./ensemble_plan.ts";
 import { NO_STATE, redrawn, type ServerState, stateOf, tableOf } from "./ensemble_screen.ts";
@@ -15,12 +16,25 @@ const ANSWER_MS = 400;
 const RESTART_MS = 1000;
 /** A server that ends so often before it ever served will not do better the next time. */
 const FAILED_STARTS_MAX = 3;
+/** They win over the file, and what the ensemble needs of a server is in there; others, such as the log's, may apply. */
+const WITHOUT_VARIABLES = COMMON_SETTINGS.filter(({ key }) =>
+  [
+    "clientPort",
+    "clientPortAddress",
+    "dataDir",
+    "dataLogDir",
+    "tickTime",
+    "4lw.commands.whitelist",
+  ].includes(key)
+).map(({ flag }) => variableOf(flag));
+/** The last when its terminal goes: servers have no other who would end them. */
+const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Runs until SIGINT or SIGTERM; then all servers are ended in order. @throws {UsageError} */
+/** Runs until SIGINT, SIGTERM or SIGHUP; then all servers are ended in order. @throws {UsageError} */
 export async function ensemble(runtime: Runtime, options: EnsembleOptions): Promise<void> {
   const rows = await planEnsemble(runtime, options);
   const running = new RunningEnsemble(runtime, rows, options);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of END_SIGNALS) {
     runtime.process.onSignal(signal, () => void running.stop());
   }
   await running.start();
@@ -80,7 +94,7 @@ class RunningEnsemble {
     const row = this.#rows[index] as ServerRow;
     const outputFile = fs.join(row.dir, "server.log");
     const command = [...row.command, "server", fs.join(row.dir, "zoo.cfg")];
-    const child = process.spawn(command, { outputFile });
+    const child = process.spawn(command, { outputFile, withoutVariables: WITHOUT_VARIABLES });
     this.#children[index] = child;
     this.#states[index] = NO_STATE;
     void child.ended.then((end) => this.#onEnd(index, child, end));

@@ -52,7 +52,7 @@ function addEnsemble(runtime: Runtime, program: Command): void {
     .command("ensemble")
     .summary("start an ensemble on this machine, with its state on the screen")
     .description(
-      "Starts several servers on this machine as one ensemble and shows their state until Ctrl+C. " +
+      "Starts several servers on this machine as one ensemble and shows their state until Ctrl+C, SIGTERM or SIGHUP. " +
         "For trying things out: all of them share this machine's fate.",
     )
     .option("--size <n>", "number of servers", "3")

@@ -39,6 +39,45 @@ test("three servers come up, a killed one is replaced and comes back, one signal
     for (const pid of pids) assert.throws(() => process.kill(pid, 0), `process ${pid} has ended`);
   }));
 
+test("a server's variables do not move the ensemble's servers, and a hangup ends them all", () =>
+  withFolder(async (folder) => {
+    const elsewhere = join(folder, "elsewhere");
+    const ensemble = startServerCommand(["ensemble", "--size", "2", ...FREE], {
+      cwd: folder,
+      variables: {
+        MENAGERIE_DATA_DIR: elsewhere,
+        MENAGERIE_LOG_DIR: elsewhere,
+        MENAGERIE_PORT: "1",
+        MENAGERIE_HOST: "127.0.0.2",
+        MENAGERIE_TICK_TIME: "1",
+        MENAGERIE_FOUR_LETTER_WORDS: "ruok",
+        MENAGERIE_LOG_FORMAT: "json",
+      },
+    });
+    try {
+      const found = await untilWritten(ensemble, /(?:: (?:leader|follower)\n[^]*){2}|ended/);
+      assert.notEqual(found[0], "ended", ensemble.log());
+      assert.ok(!existsSync(elsewhere) && existsSync(join(folder, "ensemble/1/data/version-2")));
+      assert.match(
+        readFileSync(join(folder, "ensemble/1/server.log"), "utf8"),
+        /^\{/,
+        "what does not concern where a server is still applies",
+      );
+    } finally {
+      process.kill(ensemble.pid, "SIGHUP");
+    }
+    const end = await ensemble.ended;
+    const pids = [...ensemble.log().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+    const left = pids.filter((pid) => {
+      try {
+        return process.kill(pid, "SIGTERM");
+      } catch {
+        return false; // it has ended
+      }
+    });
+    assert.deepEqual([end, left], [0, []]);
+  }));
+
 test("wrong numbers and runtimes are refused in one line", async () => {
   for (
     const [args, words] of [
