@@ -3,6 +3,7 @@ import { UsageError } from "../base/errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Member } from "../zab/membership.ts";
 import type { Sid } from "../zab/vote.ts";
+import { demandNoClash } from "./clash.ts";
 
 export interface EnsembleOptions {
   readonly size: number;
@@ -46,7 +47,7 @@ export async function planEnsemble(
   }
   const ports = await portsOf(runtime, options);
   const dir = runtime.fs.absolute(options.dir);
-  return Array.from({ length: size }, (_, index): ServerRow => {
+  const rows = Array.from({ length: size }, (_, index): ServerRow => {
     const name = names[index % names.length] as string, sid = index + 1 as Sid;
     const [clientPort = 0, quorumPort = 0, electionPort = 0] = ports[index] ?? [];
     return {
@@ -63,12 +64,25 @@ export async function planEnsemble(
       command: commandOf(runtime, name),
     };
   });
+  demandNoClash(
+    rows.map(({ member }) => member),
+    new Map(rows.map(({ sid, clientPort }) => [sid, clientPort])),
+    "choose --port and --peer-port further apart",
+  );
+  return rows;
 }
 
 async function portsOf(runtime: Runtime, options: EnsembleOptions): Promise<number[][]> {
   const { size, port, peerPort } = options;
   const wanted = size * ((port === 0 ? 1 : 0) + (peerPort === 0 ? 2 : 0));
-  const free = await freePorts(runtime, wanted);
+  const chosen = [
+    ...(port === 0 ? [] : Array.from({ length: size }, (_, index) => port + index)),
+    ...(peerPort === 0 ? [] : Array.from({ length: 2 * size }, (_, index) => peerPort + index)),
+  ];
+  // Some of the free ones may be among those that were chosen.
+  const free = wanted === 0
+    ? []
+    : (await freePorts(runtime, wanted + chosen.length)).filter((one) => !chosen.includes(one));
   const next = (): number => free.pop() ?? 0;
   return Array.from({ length: size }, (_, index) => [
     port === 0 ? next() : port + index,

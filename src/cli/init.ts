@@ -4,6 +4,7 @@ import { utf8Decode, utf8Encode } from "../base/host.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Member, MEMBER_FORM, membershipOf, parseMember } from "../zab/membership.ts";
 import type { Sid } from "../zab/vote.ts";
+import { demandNoClash } from "./clash.ts";
 import { Exit } from "./failure.ts";
 import { zooCfgOf } from "./zoo_cfg.ts";
 
@@ -31,6 +32,8 @@ export async function init(runtime: Runtime, options: InitOptions): Promise<neve
   if (!/^\d+$/.test(options.clientPort) || port < 1 || port > 65_535) {
     throw new UsageError(`Cannot use --client-port "${options.clientPort}": expected 1 to 65535`);
   }
+  // Those of the others are asked for where they are set up: on one machine each has its own.
+  demandNoClash(members, new Map([[sid, port]]), "give each another host or other ports");
   const dir = fs.absolute(options.dir);
   const dataDir = options.dataDir === undefined
     ? fs.join(dir, "data")

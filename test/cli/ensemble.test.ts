@@ -84,9 +84,17 @@ test("wrong numbers and runtimes are refused in one line", async () => {
       [["--size", "0"], /--size "0": expected 1 to 16/],
       [["--size", "2", "--observers", "2"], /one at least must vote/],
       [["--runtimes", "java"], /--runtimes "java": expected node, deno, bun/],
+      [
+        ["--port", "31109", "--peer-port", "31110"],
+        /127\.0\.0\.1:31110 would be the quorum port of server 1 and the client port of server 2/,
+      ],
+      [
+        ["--port", "31114", "--peer-port", "31110"],
+        /127\.0\.0\.1:31114 would be the client port of server 1 and the quorum port of server 3/,
+      ],
     ] as const
   ) {
-    const { code, stderr } = await runCommand(["ensemble", ...args, ...FREE]);
+    const { code, stderr } = await runCommand(["ensemble", ...FREE, ...args]);
     assert.deepEqual([code, stderr.split("\n").length], [2, 2], stderr);
     assert.match(stderr, words);
   }

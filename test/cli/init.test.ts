@@ -95,3 +95,36 @@ test("paths beyond plain ASCII, with backslashes and blanks, arrive at the serve
     assert.deepEqual([refused.code, refused.stderr.split("\n").length], [2, 2]);
     assert.match(refused.stderr, /Cannot write dataDir=".* ": servers cut blanks off its ends/);
   }));
+
+test("init refuses addresses that two servers would share, and tells which", () =>
+  withFolder(async (folder) => {
+    const alike = "give each another host or other ports";
+    const wrong: [args: string[], words: string][] = [
+      [["a,a,a"], `a:2888 would be the quorum port of server 1 and of server 2; ${alike}`],
+      [
+        ["a,b,A:3888:4888"],
+        "a:3888 would be the election port of server 1 and the quorum port of server 3",
+      ],
+      [
+        ["a,b", "--observers", "c,b"],
+        "b:2888 would be the quorum port of server 2 and of server 4",
+      ],
+      [
+        ["a,b", "--client-port", "2888"],
+        "a:2888 would be the quorum port and the client port of server 1; " + alike,
+      ],
+      [
+        ["a,b:2888:3888;3888"],
+        "b:3888 would be the election port and the client port of server 2",
+      ],
+    ];
+    for (const [args, words] of wrong) {
+      const all = ["init", "--id", "1", "--dir", folder, "--servers", ...args];
+      const { code, stderr } = await runCommand(all);
+      assert.deepEqual([code, stderr.split("\n").length], [2, 2], stderr);
+      assert.ok(stderr.startsWith(`menagerie: Cannot form an ensemble: ${words}`), stderr);
+    }
+    const oneHost = "h:2888:3888,h:2889:3889,h:2890:3890";
+    const { code } = await runCommand(["init", "--id", "2", "--dir", folder, "--servers", oneHost]);
+    assert.equal(code, 0);
+  }));
