@@ -126,6 +126,9 @@ function buildProgram(runtime: Runtime, openHttp: OpenHttpDoor | undefined): Com
     runtime.process.stdout(`${versionText(runtime)}\n`);
     runtime.process.exit(0);
   });
+  for (const command of program.commands) {
+    command.version(versionText(runtime), "-v, --version", "show the version");
+  }
   return program;
 }
 

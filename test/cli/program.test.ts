@@ -32,6 +32,15 @@ test("the version is package.json's, and has the shape that ZooKeeper's clients 
   );
 });
 
+test("--version is answered wherever it stands", async () => {
+  const { stdout: version } = await runCommand(["version"]);
+  for (
+    const args of [["--version"], ["server", "--version"], ["init", "-v"], ["--port", "1", "-v"]]
+  ) {
+    assert.deepEqual(await runCommand(args), { code: 0, stdout: version, stderr: "" });
+  }
+});
+
 test("--help explains commands, flags, variables and exit codes", async () => {
   const help = await runCommand(["--help"]);
   assert.deepEqual([help.code, help.stderr], [0, ""]);
