@@ -36,6 +36,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   config: ["valibot"],
   admin: ["valibot"],
   gateway: ["valibot", "@valibot/to-json-schema", "hono", "hono/streaming", "cborg"],
+  testing: ["valibot"],
 };
 /** Where the tree's row begins: from here up the WASM codec may be used. */
 const WASM_FROM_ROW = 3;

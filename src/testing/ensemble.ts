@@ -13,7 +13,7 @@ import type { ServerView } from "../server/view.ts";
 import { type Member, membershipOf } from "../zab/membership.ts";
 import type { Sid } from "../zab/vote.ts";
 import { MEMORY_HOST } from "./memory_net.ts";
-import { checkOptions, serverOptions, type TestServerOptions } from "./options.ts";
+import { checkEnsembleOptions, serverOptions, type TestServerOptions, toldOf } from "./options.ts";
 import { PeerNet } from "./peer_net.ts";
 import type { TestClock, TestConnectOptions } from "./server.ts";
 import { buildStage, type Stage } from "./stage.ts";
@@ -59,7 +59,7 @@ export async function startEnsemble(
   size: number,
   options: TestEnsembleOptions = {},
 ): Promise<TestEnsemble> {
-  checkOptions(options);
+  checkEnsembleOptions(options);
   const { observers = 0 } = options;
   if (
     !Number.isInteger(size) || size < 1 || size > SERVERS_MAX || observers >= size || observers < 0
@@ -262,7 +262,7 @@ export class TestEnsemble implements AsyncDisposable {
     const ensemble: EnsembleOptions = {
       ...DEFAULT_ENSEMBLE_OPTIONS,
       ...ENSEMBLE_SETTINGS,
-      ...this.#options.ensemble,
+      ...toldOf(this.#options.ensemble, DEFAULT_ENSEMBLE_OPTIONS),
       peerType: this.#memberOf(sid).role,
       sid: sid as Sid,
       membership: membershipOf(this.members.map((member) => this.#memberOf(member.sid))),

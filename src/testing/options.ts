@@ -2,6 +2,7 @@
 import { UsageError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { DEFAULT_OPTIONS, type ServerOptions } from "../server/options.ts";
+import { demandShape, ensembleSchema, serverSchema } from "./option_schemas.ts";
 
 export interface TestServerOptions {
   /** `tcp`: a free port of 127.0.0.1, for clients of all languages. `memory`: no port, for `zk.connect()` alone. Default tcp. */
@@ -45,21 +46,40 @@ export function serverOptions(options: TestServerOptions, directory: string): Se
   return Object.freeze({
     ...DEFAULT_OPTIONS,
     ...TEST_SETTINGS,
-    ...options.settings,
+    ...toldOf(options.settings, DEFAULT_OPTIONS),
     clientPort: options.port ?? (options.network === "memory" ? MEMORY_PORT : 0),
     dataDir: directory,
     dataLogDir: directory,
   });
 }
 
-/** @throws {UsageError} */
-export function checkOptions({ network, clock, directory }: TestServerOptions): void {
-  const check = (name: string, value: unknown, wanted: readonly string[]): void => {
-    if (value === undefined || wanted.includes(value as string)) return;
-    const list = wanted.map((one) => `"${one}"`).join(" or ");
-    throw new UsageError(`Cannot start a test server: ${name} is ${String(value)}, not ${list}`);
-  };
-  check("network", network, ["tcp", "memory"]);
-  check("clock", clock, ["real", "virtual"]);
-  if (typeof directory !== "object") check("directory", directory, ["memory", "temporary"]);
+/** Undefined is as good as none, save where it is a value. */
+export function toldOf<T extends object>(
+  settings: Partial<T> | undefined,
+  defaults: T,
+): Partial<T> {
+  const entries = Object.entries(settings ?? {}).filter(([name, value]) =>
+    value !== undefined || defaults[name as keyof T] === undefined
+  );
+  return Object.fromEntries(entries) as Partial<T>;
+}
+
+/** @throws {UsageError} options that there are not */
+export function checkOptions(options: TestServerOptions): void {
+  demandShape(serverSchema, options);
+  checkTimeouts(options);
+}
+
+/** Those of an ensemble, which have no port. @throws {UsageError} */
+export function checkEnsembleOptions(options: Omit<TestServerOptions, "port">): void {
+  demandShape(ensembleSchema, options);
+  checkTimeouts(options);
+}
+
+function checkTimeouts(options: TestServerOptions): void {
+  const { minSessionTimeoutMs: min, maxSessionTimeoutMs: max } = serverOptions(options, "");
+  if (min <= max) return;
+  throw new UsageError(
+    `Cannot start a test server: settings.minSessionTimeoutMs is ${min}, not at most maxSessionTimeoutMs, which is ${max}`,
+  );
 }

@@ -134,16 +134,6 @@ test("a temporary directory is gone after the end, one that was given stays and 
   }
 });
 
-test("wrong options are refused with the ones that there are", async () => {
-  const wrong = (options: unknown) => startServer(options as TestServerOptions);
-  await assert.rejects(wrong({ network: "udp" }), /network is udp, not "tcp" or "memory"/);
-  await assert.rejects(wrong({ clock: "sundial" }), /clock is sundial, not "real" or "virtual"/);
-  await assert.rejects(
-    wrong({ directory: "ram" }),
-    /directory is ram, not "memory" or "temporary"/,
-  );
-});
-
 test("stop closes the clients that connect made, may be repeated, and then nothing goes", async () => {
   const zk = await startServer({ network: "memory" });
   const client = await zk.connect();
