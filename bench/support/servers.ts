@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { formatProperty } from "../../src/config/properties.ts";
 import { type ApacheVersion, javaArgs } from "../../test/interop/apache.ts";
 import { type ServerProcess, startProcess } from "../../test/support/child.ts";
 import { projectRoot } from "../../test/support/root.ts";
@@ -54,7 +55,7 @@ export async function startBenchServer(
   const file = join(folder, "zoo.cfg");
   const settings = [
     "tickTime=2000",
-    `dataDir=${dataDir}`,
+    formatProperty("dataDir", dataDir),
     `clientPort=${port}`,
     "clientPortAddress=127.0.0.1",
     "maxClientCnxns=0",

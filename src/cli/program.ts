@@ -82,7 +82,7 @@ function hint(program: Command, args: readonly string[], error: CommanderError):
     const unknown = /'(-[^']*)'/.exec(error.message)?.[1] ?? "";
     const { options } = command ?? program.commands.find((one) => one.name() === "server") ??
       program;
-    const flags = [...options.flatMap(({ long }) => long ?? []), "--help", "--version"];
+    const flags = [...options.flatMap(({ long }) => long ?? []), "--help"];
     const near = nearest(unknown.replace(/=.*$/, ""), flags);
     if (near !== undefined) return `; did you mean "${near}"?`;
   }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formatProperty } from "../../src/config/properties.ts";
 import {
   allShown,
   type Case,
@@ -115,7 +116,11 @@ finds(
 const dynamicOf = (text: string): Case => ({
   config: (
     { folder },
-  ) => ["initLimit=10", "syncLimit=5", `dynamicConfigFile=${folder}/zoo.cfg.dynamic.1`],
+  ) => [
+    "initLimit=10",
+    "syncLimit=5",
+    formatProperty("dynamicConfigFile", `${folder}/zoo.cfg.dynamic.1`),
+  ],
   spoil: ({ folder, data }) => {
     writeFileSync(join(folder, "zoo.cfg.dynamic.1"), text);
     writeFileSync(join(data, "myid"), "1");

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formatProperty } from "../../src/config/properties.ts";
 import { lookAt, type Looked } from "../../src/cli/migrate.ts";
 import {
   type Finding,
@@ -65,7 +66,7 @@ export async function checked(
     }
     const { config = [], plain = false, clientPort = 2181 } = one;
     const lines = [
-      `dataDir=${place.data}`,
+      formatProperty("dataDir", place.data),
       `clientPort=${clientPort}`,
       ...(plain ? [] : ["extendedTypesEnabled=true"]),
       ...(typeof config === "function" ? config(place) : config),

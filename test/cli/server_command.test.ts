@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formatProperty } from "../../src/config/properties.ts";
 import { FourLetterWords } from "../../src/admin/four_letter_words.ts";
 import { onStopSignals } from "../../src/cli/serve.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -49,7 +50,9 @@ test("a zoo.cfg is followed, flags win over it, and its doubtful keys are logged
     const file = join(folder, "zoo.cfg");
     writeFileSync(
       file,
-      `dataDir=${folder}/d\nclientPort=1\ntickTime=1000\nsnapcount=9\nobserverMasterPort=5\n`,
+      `${
+        formatProperty("dataDir", `${folder}/d`)
+      }\nclientPort=1\ntickTime=1000\nsnapcount=9\nobserverMasterPort=5\n`,
     );
     const flags = [
       "--port",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { UsageError } from "../../src/base/errors.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
+import { formatProperty } from "../../src/config/properties.ts";
 import type { Configuration } from "../../src/config/resolve.ts";
 import { COMMON_SETTINGS, type Setting, variableOf } from "../../src/config/settings.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -19,9 +20,10 @@ async function load(
 ): Promise<Configuration & { folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), "menagerie-config-"));
   try {
+    const place = formatProperty("", folder).slice(1);
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(join(folder, name, ".."), { recursive: true });
-      writeFileSync(join(folder, name), text.replaceAll("@", folder));
+      writeFileSync(join(folder, name), text.replaceAll("@", () => place));
     }
     const runtime = await hostRuntime();
     const process = { ...runtime.process, env: (name: string) => variables[name] };

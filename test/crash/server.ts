@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
+import { formatProperty } from "../../src/config/properties.ts";
 import type { Prng } from "../../src/base/random.ts";
 import {
   fourLetterWord,
@@ -94,7 +95,7 @@ export class ServerUnderTest {
   #spawn(config: readonly string[]): ServerProcess {
     const file = join(this.#work, "zoo.cfg");
     const own = [
-      `dataDir=${this.dataDir}`,
+      formatProperty("dataDir", this.dataDir),
       `clientPort=${this.port}`,
       "clientPortAddress=127.0.0.1",
     ];

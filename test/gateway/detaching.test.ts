@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatProperty } from "../../src/config/properties.ts";
 import { startProcess } from "../support/child.ts";
 import { freePort } from "../support/ports.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -49,7 +50,7 @@ testUnless(
     const folder = mkdtempSync(join(tmpdir(), "menagerie-detaching-"));
     const port = await freePort(), admin = await freePort();
     const file = join(folder, "zoo.cfg");
-    const config = [`dataDir=${join(folder, "data")}`, `clientPort=${port}`];
+    const config = [formatProperty("dataDir", join(folder, "data")), `clientPort=${port}`];
     const door = ["admin.serverAddress=127.0.0.1", `admin.serverPort=${admin}`];
     writeFileSync(file, [...config, ...door].join("\n") + "\n");
     const [command, ...args] = menagerieCommand();

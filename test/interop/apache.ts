@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatProperty } from "../../src/config/properties.ts";
 import { type ServerProcess, startProcess, untilServing } from "../support/child.ts";
 import { cacheFolder } from "../support/root.ts";
 
@@ -79,7 +80,11 @@ export function apacheCommand(
 ): [command: string, ...args: string[]] {
   const config = options.config ?? ["tickTime=2000", "4lw.commands.whitelist=*"];
   const file = join(work, "zoo.cfg");
-  const own = [`dataDir=${dataDir}`, `clientPort=${options.port}`, "clientPortAddress=127.0.0.1"];
+  const own = [
+    formatProperty("dataDir", dataDir),
+    `clientPort=${options.port}`,
+    "clientPortAddress=127.0.0.1",
+  ];
   writeFileSync(file, [...own, ...config].join("\n") + "\n");
   const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
   return ["java", ...javaArgs(options.version, options.properties ?? {}, options.jvm), main, file];

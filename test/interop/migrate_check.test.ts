@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatProperty } from "../../src/config/properties.ts";
 import { connect } from "../../src/client/index.ts";
 import { runCommand } from "../cli/cli.ts";
 import { freePort } from "../support/ports.ts";
@@ -44,7 +45,8 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
       await client.create("/large", new Uint8Array(1_500_000));
       for (let i = 0; i < 20; i++) await client.create(`/n${i}`, "x");
       const file = join(folder, "zoo.cfg");
-      writeFileSync(file, `tickTime=2000\ndataDir=${dataDir}\nclientPort=${port}\n`);
+      const place = formatProperty("dataDir", dataDir);
+      writeFileSync(file, `tickTime=2000\n${place}\nclientPort=${port}\n`);
       const before = listOf(dataDir);
       const { code, stdout, stderr } = await runCommand(["migrate", "--check", file, "--json"]);
       assert.deepEqual([code, stderr], [0, ""], stdout);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatProperty } from "../../src/config/properties.ts";
 import { Op } from "../../src/protocol/ops.ts";
 import { fourLetterWord, type ServerProcess, startProcess } from "../support/child.ts";
 import { type HandshakeOptions, TestClient } from "../support/client.ts";
@@ -130,7 +131,11 @@ export class MixedEnsemble {
       );
     }
     const file = join(folder, "zoo.cfg");
-    const own = [`dataDir=${dataDir}`, `clientPort=${clientPort}`, "clientPortAddress=127.0.0.1"];
+    const own = [
+      formatProperty("dataDir", dataDir),
+      `clientPort=${clientPort}`,
+      "clientPortAddress=127.0.0.1",
+    ];
     writeFileSync(file, [...own, ...config].join("\n") + "\n");
     return [...menagerieCommand(), "server", file];
   }

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { formatProperty } from "../../src/config/properties.ts";
 import { type ApacheVersion, javaArgs } from "../interop/apache.ts";
 import { fourLetterWord, type ServerProcess, startProcess } from "./child.ts";
 import { freePort } from "./ports.ts";
@@ -152,7 +153,7 @@ export class RealEnsemble {
       `tickTime=${tickMs}`,
       "initLimit=20",
       "syncLimit=10",
-      `dataDir=${join(own.dir, "data")}`,
+      formatProperty("dataDir", join(own.dir, "data")),
       `clientPort=${own.clientPort}`,
       "clientPortAddress=127.0.0.1",
       "maxClientCnxns=0",

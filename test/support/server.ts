@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { formatProperty } from "../../src/config/properties.ts";
 import { apacheCommand } from "../interop/apache.ts";
 import { type ServerProcess, startProcess, untilServing } from "./child.ts";
 import { freePort } from "./ports.ts";
@@ -68,7 +69,11 @@ export function serverCommand(
     `${key}=${value}`
   );
   const file = join(work, "zoo.cfg");
-  const own = [`dataDir=${dataDir}`, `clientPort=${port}`, "clientPortAddress=127.0.0.1"];
+  const own = [
+    formatProperty("dataDir", dataDir),
+    `clientPort=${port}`,
+    "clientPortAddress=127.0.0.1",
+  ];
   writeFileSync(file, [...own, ...config, ...properties].join("\n") + "\n");
   return [...menagerieCommand(), "server", file];
 }
