@@ -2,6 +2,7 @@
  * A value kept up to date: read with a one-shot watch, read again when it fires or the connection was away. The last read
  * follows the last change, so the final state is never missed; states in between may be.
  */
+import { invariant } from "../base/invariant.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { ZkError } from "./errors.ts";
 import type { SessionState } from "./session_machine.ts";
@@ -110,7 +111,9 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
   }
   /** For the client: the session is over. */
   ended(reason: EndedEvent["reason"], error: ZkError | undefined): void {
-    if (reason === "removed") this.#refresh(); // someone removed all watches of the path
+    // Someone removed all watches of the path; or a close came between the first answer and its reader, who gets that
+    // answer still: the next read is refused, which ends this. Stopped here, `open` would wait for ever.
+    if (reason === "removed" || (error === undefined && !this.#hasValue)) this.#refresh();
     else this.#stop(error);
   }
 
@@ -154,8 +157,13 @@ export class Live<T> implements WatchSink, AsyncIterable<T>, AsyncDisposable {
     this.#stop(this.#hasValue && error.code === "CLOSED" ? undefined : error);
   }
 
+  /** @param error given wherever `open` still waits */
   #stop(error: ZkError | undefined): void {
     if (!this.#isOpen) return;
+    invariant(
+      this.#hasValue || error !== undefined,
+      "Whoever waits for a value hears why none comes",
+    );
     this.#isOpen = false;
     this.#error = error;
     this.#stopListening();

@@ -1,0 +1,40 @@
+/** How calls end beside a close, a connection that fails inside a write, and a limit that was over first. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Client, Stat, ZkError } from "../../src/client/index.ts";
+import { Op } from "../../src/protocol/ops.ts";
+import { STAT_BYTES } from "../../src/protocol/records.ts";
+import { header, play } from "./scripted_server.ts";
+
+interface Kept extends AsyncIterable<{ readonly stat: Stat } | undefined> {
+  readonly error: ZkError | undefined;
+}
+
+/** No data, or no children, and a stat. */
+const EMPTY = Uint8Array.of(0xff, 0xff, 0xff, 0xff, ...new Uint8Array(STAT_BYTES));
+const READS: ReadonlySet<number> = new Set([Op.getData, Op.getChildren2]);
+
+test("a kept value whose first read is answered together with a close settles", () =>
+  play(async ({ a, b }, open, sleep) => {
+    let held: Uint8Array = new Uint8Array(0);
+    a.reply = b.reply = (xid, op) => {
+      if (!READS.has(op)) return Uint8Array.of(...held, ...header(xid, 0));
+      held = header(xid, 0, EMPTY);
+      return undefined;
+    };
+    const openers: ((zk: Client) => Promise<Kept>)[] = [
+      (zk) => zk.watchValue("/a"),
+      (zk) => zk.watchChildren("/a", { timeoutMs: 500 }),
+    ];
+    for (const watch of openers) {
+      const zk = await open();
+      const opened = watch(zk);
+      await zk.close();
+      const live = await Promise.race([opened, sleep(1000).then(() => undefined)]);
+      assert.ok(live !== undefined, "it is still waiting");
+      await sleep(1);
+      assert.equal(live.error, undefined);
+      const { value } = await (await opened)[Symbol.asyncIterator]().next();
+      assert.equal(value?.stat.version, 0, "what was read before the end");
+    }
+  }));
