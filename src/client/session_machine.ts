@@ -113,6 +113,10 @@ export class SessionMachine {
   #failures = 0;
   #heardAtMs = 0;
   #sentAtMs = 0;
+  /** First bytes sent since anything was heard, before which silence says nothing; Infinity: none. */
+  #askedAtMs = Infinity;
+  /** When the connection was lost, or this machine last came back from standing still. */
+  #leftAtMs = -Infinity;
   /** End of the present phase: of an attempt, a pause, a farewell. */
   #untilMs = 0;
   #probeAtMs = 0;
@@ -148,9 +152,11 @@ export class SessionMachine {
   /** Bytes came, or left: no step, because a wake that comes too early looks again. */
   heard(nowMs: number): void {
     this.#heardAtMs = nowMs;
+    this.#askedAtMs = Infinity;
   }
   sent(nowMs: number): void {
     this.#sentAtMs = nowMs;
+    if (this.#askedAtMs === Infinity) this.#askedAtMs = nowMs;
   }
 
   step(event: SessionEvent, nowMs: number): SessionStep {
@@ -167,7 +173,7 @@ export class SessionMachine {
     switch (event.kind) {
       case "start":
         invariant(this.#phase === "idle", "Starts once", { phase: this.#phase });
-        this.#heardAtMs = nowMs;
+        this.heard(nowMs);
         return this.#connect(this.#hosts.next(), nowMs);
       case "opened":
         return this.#opened();
@@ -180,7 +186,7 @@ export class SessionMachine {
         return this.#end("authFailed");
       case "writable":
         if (this.#phase !== "connected" || !this.#isReadOnly) return;
-        this.#leave();
+        this.#leave(nowMs);
         return this.#connect(event.host, nowMs);
       case "close":
         return this.#close(nowMs);
@@ -232,7 +238,7 @@ export class SessionMachine {
     this.#timeoutMs = event.timeoutMs;
     this.#isReadOnly = event.readOnly;
     this.#isLasting = this.#isLasting || !event.readOnly;
-    this.#heardAtMs = nowMs;
+    this.heard(nowMs);
     this.#sentAtMs = nowMs;
     this.#probePauseMs = PROBE_PAUSE_MS_MIN;
     this.#probeAtMs = nowMs + this.#probePauseMs;
@@ -250,7 +256,7 @@ export class SessionMachine {
         this.#failures++;
         return this.#pause(nowMs);
       case "connected":
-        this.#leave();
+        this.#leave(nowMs);
         return this.#pause(nowMs);
       case "closing":
         return this.#end("closed");
@@ -259,7 +265,8 @@ export class SessionMachine {
   }
 
   /** The connection is no more; the session may be. */
-  #leave(): void {
+  #leave(nowMs: number): void {
+    this.#leftAtMs = nowMs;
     this.#do({ kind: "drop", attempt: this.#attempt });
     this.#do({ kind: "lose" });
     this.#show("disconnected");
@@ -293,6 +300,9 @@ export class SessionMachine {
   // ------------------------------------------------------------------------------ time
 
   #wake(nowMs: number): void {
+    // As late as this the program stood still and asked nobody: it still may.
+    const lateMs = nowMs - (this.#wakeAtMs() ?? nowMs);
+    if (this.#isBetweenServers() && lateMs > this.#timeoutMs / 3) this.#leftAtMs = nowMs;
     if (this.#isOver(nowMs)) {
       if (this.#phase !== "waiting") this.#do({ kind: "drop", attempt: this.#attempt });
       return this.#end("expired");
@@ -318,11 +328,11 @@ export class SessionMachine {
 
   #tend(nowMs: number): void {
     if (nowMs >= this.#silentAtMs()) {
-      this.#leave();
+      this.#leave(nowMs);
       return this.#pause(nowMs);
     }
     if (nowMs >= this.#pingAtMs()) {
-      this.#sentAtMs = nowMs;
+      this.sent(nowMs);
       this.#do({ kind: "ping" });
     }
     if (this.#isReadOnly && nowMs >= this.#probeAtMs) {
@@ -332,7 +342,8 @@ export class SessionMachine {
     }
   }
 
-  /** The server expires the session after one timeout and a tick: 4/3 without a word is the end (operations §9.2). */
+  // The server expires the session after one timeout and a tick: 4/3 without a word is the end (operations §9.2). At least
+  // 2/3 are for finding another server, which a program that stood still would not have otherwise.
   #isOver(nowMs: number): boolean {
     return this.#isBetweenServers() && nowMs >= this.#overAtMs();
   }
@@ -341,10 +352,17 @@ export class SessionMachine {
       (this.#phase === "connecting" || this.#phase === "handshaking" || this.#phase === "waiting");
   }
   #overAtMs(): number {
-    return this.#heardAtMs + Math.ceil(this.#timeoutMs * 4 / 3);
+    return Math.max(
+      this.#heardAtMs + Math.ceil(this.#timeoutMs * 4 / 3),
+      this.#leftAtMs + Math.ceil(this.#timeoutMs * 2 / 3),
+    );
   }
+  /** A server that was asked has at least a third of the timeout, however long this program was busy before. */
   #silentAtMs(): number {
-    return this.#heardAtMs + Math.ceil(this.#timeoutMs * 2 / 3);
+    return Math.max(
+      this.#heardAtMs + Math.ceil(this.#timeoutMs * 2 / 3),
+      this.#askedAtMs + Math.ceil(this.#timeoutMs / 3),
+    );
   }
   #pingAtMs(): number {
     return this.#sentAtMs + Math.min(PING_PAUSE_MS_MAX, Math.floor(this.#timeoutMs / 3));
