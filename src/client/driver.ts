@@ -7,11 +7,17 @@ import { Credentials } from "./credentials.ts";
 import type { Host } from "./connect_string.ts";
 import { unanswered, ZkError } from "./errors.ts";
 import { FrameSplitter } from "./frames.ts";
-import { FLUSH_BYTES } from "./limits.ts";
+import { FLUSH_BYTES, SET_WATCHES_BYTES } from "./limits.ts";
 import { closeSession } from "./operations.ts";
 import type { Chroot } from "./paths.ts";
 import { isServersFault, Pipeline } from "./pipeline.ts";
-import { connectFrame, pingFrame, readAcceptance, setWatchesFrame } from "./preamble.ts";
+import {
+  connectFrame,
+  pingFrame,
+  readAcceptance,
+  SET_WATCHES_HEAD_BYTES,
+  setWatchesFrame,
+} from "./preamble.ts";
 import { probeWritable } from "./probe.ts";
 import {
   type EndReason,
@@ -278,7 +284,8 @@ export class Driver {
   #resume(): void {
     this.credentials.sendAll();
     this.registry.tellGap();
-    for (const paths of this.registry.chunks()) {
+    const pathBytesMax = this.#config.frameBytesMax - SET_WATCHES_HEAD_BYTES;
+    for (const paths of this.registry.chunks(Math.min(SET_WATCHES_BYTES, pathBytesMax))) {
       this.pipeline.catchUpsPending++;
       this.#write(setWatchesFrame(this.pipeline.lastZxid, paths));
     }

@@ -69,6 +69,9 @@ export function authFrame(scheme: string, auth: Uint8Array): Uint8Array {
   });
 }
 
+/** Of a setWatches frame all but its paths: xid, op, zxid and five counts. */
+export const SET_WATCHES_HEAD_BYTES = 36;
+
 /** The older form where it suffices: servers before 3.6 know no other. */
 export function setWatchesFrame(relativeZxid: number, paths: WatchPaths): Uint8Array {
   const hasLasting = paths.persistent.length + paths.recursive.length > 0;

@@ -121,18 +121,19 @@ export class WatchRegistry {
     for (const sink of sinks) guarded(() => sink.ended(reason, error));
   }
 
-  /** All watches as setWatches requests, each of about SET_WATCHES_BYTES of path text. */
+  /** All watches as setWatches requests, each of at most `bytesMax` of path text with its lengths, or of one path. */
   chunks(bytesMax: number = SET_WATCHES_BYTES): WatchPaths[] {
     const chunks: WatchPaths[] = [];
-    let bytes = bytesMax;
+    let bytes = Infinity;
     for (const kind of WATCH_KINDS) {
       for (const path of this.#tables[kind].keys()) {
-        if (bytes >= bytesMax) {
+        const pathBytes = 4 + utf8Bytes(path);
+        if (bytes + pathBytes > bytesMax) {
           chunks.push({ data: [], exists: [], child: [], persistent: [], recursive: [] });
           bytes = 0;
         }
         (chunks.at(-1) as WatchPaths)[kind].push(path);
-        bytes += 4 + path.length;
+        bytes += pathBytes;
       }
     }
     return chunks;
@@ -163,6 +164,17 @@ export class WatchRegistry {
 /** Sinks run code of the caller's. */
 function tell(sinks: ReadonlySet<WatchSink>, event: WatchEvent): void {
   for (const sink of sinks) guarded(() => sink.event(event));
+}
+
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit <= 0x7f) continue;
+    // The two halves of a pair share four bytes.
+    bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
 }
 
 function above(path: string): string | undefined {

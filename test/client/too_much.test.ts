@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "../../src/protocol/codes.ts";
-import { connect } from "../../src/client/index.ts";
+import { Op } from "../../src/protocol/ops.ts";
+import { connect, WatchQueue } from "../../src/client/index.ts";
+import { STAT_BYTES } from "../../src/protocol/records.ts";
 import { onHost } from "../support/in_process.ts";
 import { failure, reached } from "./cases.ts";
 import { Proxy } from "./proxy.ts";
 import { header, play } from "./scripted_server.ts";
 
 const LIMIT = 4096;
+const STAT = new Uint8Array(STAT_BYTES);
 
 test("a reply above replyBytesMax fails its own call; the connection and the calls behind it go on", () =>
   onHost({}, async (stage) => {
@@ -112,4 +115,25 @@ test("close() with a full queue ends the session at once all the same", () =>
     await closing;
     assert.equal(await other.exists("/mine"), undefined);
     await proxy.stop();
+  }));
+
+test("the watches of a reconnect go out in requests that the servers take", () =>
+  play(async ({ a, b }, open) => {
+    const zk = await open({ frameBytesMax: LIMIT });
+    const lengths: number[] = [];
+    let isSilent = false;
+    a.reply = b.reply = (xid, op, frame) => {
+      if (op === Op.setWatches2 || op === Op.setWatches) lengths.push(frame.length);
+      return isSilent ? undefined : header(xid, 0, op === Op.exists ? STAT : undefined);
+    };
+    a.sessionId = b.sessionId = zk.session.id;
+    const watch = new WatchQueue();
+    for (let i = 0; i < 100; i++) await zk.exists(`/${"ü".repeat(100)}${i}`, { watch });
+    isSilent = true;
+    await failure(zk.sync());
+    isSilent = false;
+    await reached(zk, "connected");
+    await zk.sync();
+    assert.ok(lengths.length > 5 && lengths.length < 8, lengths.join(" "));
+    assert.ok(Math.max(...lengths) <= LIMIT, lengths.join(" "));
   }));

@@ -123,3 +123,12 @@ test("all watches are told again, in pieces, each once", () => {
   assert.equal(paths.length, 100);
   assert.deepEqual(new WatchRegistry(new Chroot("")).chunks(), []);
 });
+
+test("a piece stays below its bytes of UTF-8, unless it is one path", () => {
+  const { registry, sink } = world();
+  for (const name of ["ab", "ü", "€", "𐐷", "c".repeat(50)]) {
+    registry.add("persistent", `/${name}`, sink("w"));
+  }
+  const texts = registry.chunks(17).map(({ persistent }) => persistent.join(" "));
+  assert.deepEqual(texts, ["/ab /ü", "/€ /𐐷", `/${"c".repeat(50)}`]);
+});
