@@ -8,7 +8,7 @@ import { type CallOptions, limitCall } from "./call_options.ts";
 import type { Client, CreateOptions } from "./client.ts";
 import { misuse, unanswered, ZkError } from "./errors.ts";
 import type { Data } from "./operations.ts";
-import { nameOf, parentOf } from "./paths.ts";
+import { nameOf, parentOf, pathProblem, prefixProblem } from "./paths.ts";
 import type { CreateResult, DataResult, Stat } from "./results.ts";
 
 export interface RetryOptions extends CallOptions {
@@ -79,6 +79,8 @@ export async function createSequential(
   data: Data = null,
   options: SequentialOptions = {},
 ): Promise<CreateResult> {
+  const problem = prefixProblem(path);
+  if (problem !== undefined) throw misuse("create", path, problem);
   const parent = parentOf(path), prefix = `_c_${guid(client.runtime)}-`;
   const base = parent === "/" ? "/" : `${parent}/`;
   const mode = options.mode ?? "persistentSequential";
@@ -204,23 +206,43 @@ export async function update(
   }
 }
 
-/** Creates a node and those above it where they are missing. Done twice it changes nothing. */
+/**
+ * Creates a node and those above it where they are missing. Done twice it changes nothing. Each is asked for first, because a
+ * node that is there may lie below one where this client may create nothing.
+ * @throws {ZkError} BAD_ARGUMENTS, NO_AUTH, NO_NODE (there is no such chroot)
+ */
 export async function ensurePath(
   client: Client,
   path: string,
   options: CreateOptions & RetryOptions = {},
 ): Promise<void> {
-  const names = path.split("/").slice(1);
-  for (let count = 1; count <= names.length; count++) {
-    const at = `/${names.slice(0, count).join("/")}`;
-    await retry(client, async () => {
-      try {
-        await client.create(at, null, options);
-      } catch (error) {
-        if (!hasCode(error, "NODE_EXISTS")) throw error;
-      }
-    }, { ...options, idempotent: true });
+  const problem = pathProblem(path);
+  if (problem !== undefined) throw misuse("create", path, problem);
+  const missing = [path];
+  for (let at = missing.pop(); at !== undefined; at = missing.pop()) {
+    try {
+      await ensureNode(client, at, options);
+    } catch (error) {
+      const parent = parentOf(at);
+      if (parent === "/" || !hasCode(error, "NO_NODE")) throw error;
+      missing.push(at, parent);
+    }
   }
+}
+
+function ensureNode(
+  client: Client,
+  path: string,
+  options: CreateOptions & RetryOptions,
+): Promise<void> {
+  return retry(client, async () => {
+    if (await client.exists(path, options) !== undefined) return;
+    try {
+      await client.create(path, null, options);
+    } catch (error) {
+      if (!hasCode(error, "NODE_EXISTS")) throw error;
+    }
+  }, { ...options, idempotent: true });
 }
 
 function guid(runtime: Runtime): string {
