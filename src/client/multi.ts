@@ -8,7 +8,14 @@ import { Op } from "../protocol/ops.ts";
 import type { CallOptions } from "./call_options.ts";
 import { createPlan, type NodeOptions } from "./create_mode.ts";
 import { answered, misuse, type ZkError } from "./errors.ts";
-import { type Data, readCreated, writeCreate, writeCreateTtl, writeSetData } from "./operations.ts";
+import {
+  type Data,
+  readCreated,
+  writeCreate,
+  writeCreateTtl,
+  writePathVersion,
+  writeSetData,
+} from "./operations.ts";
 import { type Chroot, pathProblem, prefixProblem } from "./paths.ts";
 import {
   type CreateResult,
@@ -134,10 +141,7 @@ export class Multi<R extends readonly unknown[] = []> {
       { name: "delete", path, type: Op.delete, read: nothing },
       Op.delete,
       false,
-      (w, full) => {
-        w.ustring(full);
-        w.int32(version);
-      },
+      (w, full) => writePathVersion(w, full, version),
     );
     return this as unknown as Multi<[...R, void]>;
   }
@@ -154,10 +158,7 @@ export class Multi<R extends readonly unknown[] = []> {
       { name: "check", path, type: Op.check, read: nothing },
       Op.check,
       false,
-      (w, full) => {
-        w.ustring(full);
-        w.int32(version);
-      },
+      (w, full) => writePathVersion(w, full, version),
     );
     return this as unknown as Multi<[...R, void]>;
   }

@@ -20,6 +20,8 @@ import {
 /** Text is written as UTF-8; null is a value of its own, apart from empty. */
 export type Data = Uint8Array | string | null;
 
+const VERSION_MAX = 0x7fff_ffff;
+
 export interface CreateArguments {
   readonly data: Data;
   readonly acl: readonly Acl[];
@@ -55,6 +57,20 @@ function writePathInt(w: Writer, path: string, value: number): void {
   w.int32(value);
 }
 
+/** The wire would make some whole number of any other value, and a comparison that was meant to fail succeed. */
+export function writeVersion(w: Writer, version: number): void {
+  if (!Number.isInteger(version) || version < -1 || version > VERSION_MAX) {
+    throw new RangeError(
+      `the version is ${version}; give a Stat's (0 to ${VERSION_MAX}), or -1 for any`,
+    );
+  }
+  w.int32(version);
+}
+export function writePathVersion(w: Writer, path: string, version: number): void {
+  w.ustring(path);
+  writeVersion(w, version);
+}
+
 export function writeCreate(w: Writer, path: string, a: CreateArguments, kind: CreateKind): void {
   w.ustring(path);
   writeData(w, a.data);
@@ -73,12 +89,12 @@ export function writeCreateTtl(
 export function writeSetData(w: Writer, path: string, data: Data, version: number): void {
   w.ustring(path);
   writeData(w, data);
-  w.int32(version);
+  writeVersion(w, version);
 }
 function writeSetAcl(w: Writer, path: string, acl: readonly Acl[], version: number): void {
   w.ustring(path);
   writeAcls(w, acl);
-  w.int32(version);
+  writeVersion(w, version);
 }
 
 function nothing(): void {}
@@ -102,7 +118,7 @@ export const createTtl: Create = { ...create, op: Op.createTtl, encode: writeCre
 export const remove: Operation<void, number, void> = {
   op: Op.delete,
   name: "delete",
-  encode: writePathInt,
+  encode: writePathVersion,
   decode: nothing,
 };
 export const exists: Operation<Stat | undefined, boolean, void> = {
@@ -238,6 +254,9 @@ export const reconfig: Operation<DataResult, ReconfigArguments, number> = {
     w.ustring(joining);
     w.ustring(leaving);
     w.ustring(members);
+    if (!Number.isSafeInteger(fromConfig) || fromConfig < -1) {
+      throw new RangeError(`fromConfig is ${fromConfig}; give a configuration's version, or -1`);
+    }
     w.int64Number(fromConfig);
   },
   decode: readData,

@@ -1,0 +1,80 @@
+/** Arguments that a server would take for something else: refused with BAD_ARGUMENTS before anything is sent or armed. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connectWith } from "../../src/client/connect.ts";
+import {
+  type Client,
+  createSequential,
+  ensurePath,
+  OPEN_ACL,
+  Perm,
+} from "../../src/client/index.ts";
+import { inSim, type SimStage } from "../support/in_process.ts";
+import { failure } from "./cases.ts";
+
+const CLOSED = [{ perms: Perm.read | Perm.admin, scheme: "world", id: "anyone" }];
+
+function withClient(body: (zk: Client, stage: SimStage) => Promise<void>): Promise<void> {
+  return inSim({}, async (stage) => {
+    const zk = await connectWith(stage.runtime, `${stage.host}:${stage.port}`);
+    await body(zk, stage);
+    await zk.close();
+  });
+}
+
+async function refused(work: Promise<unknown>, what: string): Promise<void> {
+  const { code, outcome } = await failure(work);
+  assert.deepEqual([code, outcome], ["BAD_ARGUMENTS", "failed"], what);
+}
+
+test("the retry helpers take no path that is none", () =>
+  withClient(async (zk) => {
+    for (const path of ["a/b", "a", "", "/a//b", "/a/", 5 as never]) {
+      await refused(ensurePath(zk, path), `ensurePath ${path}`);
+    }
+    for (const path of ["job-", "", "/a//job-", undefined as never]) {
+      await refused(createSequential(zk, path), `createSequential ${path}`);
+    }
+    assert.deepEqual((await zk.getChildren("/")).children, ["zookeeper"]);
+  }));
+
+test("ensurePath asks only for what is missing: nodes above may be closed to it", () =>
+  withClient(async (zk, stage) => {
+    await zk.create("/app");
+    await zk.setAcl("/", CLOSED);
+    await ensurePath(zk, "/");
+    await ensurePath(zk, "/app/x/y/z");
+    await zk.setAcl("/app", CLOSED);
+    await ensurePath(zk, "/app/x/y/z");
+    assert.equal((await zk.exists("/app/x/y"))?.numChildren, 1);
+    assert.equal((await failure(ensurePath(zk, "/other/x"))).code, "NO_AUTH");
+    await zk.setAcl("/", OPEN_ACL);
+    const none = await connectWith(stage.runtime, `${stage.host}:${stage.port}/none`);
+    assert.equal((await failure(ensurePath(none, "/a/b"))).code, "NO_NODE", "no such chroot");
+    await ensurePath(none, "/");
+    await ensurePath(none, "/a/b");
+    assert.notEqual(await zk.exists("/none/a/b"), undefined);
+    await none.close();
+  }));
+
+test("a version is a whole number from -1 to 2^31 - 1", () =>
+  withClient(async (zk) => {
+    await zk.create("/v");
+    const { acl } = await zk.getAcl("/v");
+    for (const version of [NaN, 2 ** 32, 2 ** 31, 0.5, Infinity, -2, "0" as never, 0n as never]) {
+      const what = `version ${version}`;
+      await refused(zk.setData("/v", "x", { version }), what);
+      await refused(zk.setAcl("/v", acl, { version }), what);
+      await refused(zk.delete("/v", { version }), what);
+      const multi = zk.multi().check("/v", 0);
+      assert.throws(() => multi.setData("/v", "x", version), { code: "BAD_ARGUMENTS" }, what);
+      assert.throws(() => multi.delete("/v", version), { code: "BAD_ARGUMENTS" }, what);
+      assert.throws(() => multi.check("/v", version), { code: "BAD_ARGUMENTS" }, what);
+      await multi.commit();
+    }
+    await refused(zk.reconfig({ members: "", fromConfig: NaN }), "fromConfig");
+    const { version } = await zk.setData("/v", "x", { version: -1 });
+    assert.equal(version, 1);
+    assert.equal((await failure(zk.delete("/v", { version: 2 ** 31 - 1 }))).code, "BAD_VERSION");
+    await zk.delete("/v", { version });
+  }));
