@@ -117,12 +117,15 @@ export class Driver {
     this.#events.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      const { effects, wakeAtMs } = this.#machine.step(next, this.#now());
-      for (const effect of effects) this.#execute(effect);
-      this.#arm(wakeAtMs);
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        const { effects, wakeAtMs } = this.#machine.step(next, this.#now());
+        for (const effect of effects) this.#execute(effect);
+        this.#arm(wakeAtMs);
+      }
+    } finally {
+      this.#isStepping = false; // a bug that throws must not make every later event wait
     }
-    this.#isStepping = false;
   }
 
   #execute(effect: SessionEffect): void {

@@ -61,6 +61,8 @@ export function settingsOf(options: ConnectOptions): Settings {
       `${name} is ${String(value)}; give a whole number from ${min} to ${INT32_MAX}`,
     );
   };
+  checkSession(options.session);
+  checkAuth(options.auth ?? []);
   return Object.freeze({
     connectTimeoutMs: whole("timeoutMs", 30_000, 1),
     sessionTimeoutMs: whole("sessionTimeoutMs", 30_000, 1),
@@ -69,4 +71,27 @@ export function settingsOf(options: ConnectOptions): Settings {
     frameBytesMax: whole("frameBytesMax", FRAME_BYTES_MAX, 1024),
     replyBytesMax: whole("replyBytesMax", REPLY_BYTES_MAX, 1024),
   });
+}
+
+const PASSWORD_BYTES = 16;
+
+/** It may come from a file, where JSON has made something else of it. */
+function checkSession(session: SessionIdentity | undefined): void {
+  if (session === undefined) return;
+  const { id, password } = Object(session) as Partial<SessionIdentity>;
+  const isId = typeof id === "bigint" && BigInt.asIntN(64, id) === id;
+  if (isId && password instanceof Uint8Array && password.length === PASSWORD_BYTES) return;
+  const why = `the session to continue is none; give { id: a bigint of 64 bits, password: a ` +
+    `Uint8Array of ${PASSWORD_BYTES} bytes }, as client.session has them`;
+  throw misuse("connect", undefined, why);
+}
+
+function checkAuth(auth: readonly Auth[]): void {
+  const isAuth = (item: unknown): boolean => {
+    const { scheme, data } = Object(item) as Partial<Auth>;
+    return typeof scheme === "string" && (typeof data === "string" || data instanceof Uint8Array);
+  };
+  if (Array.isArray(auth) && auth.every(isAuth)) return;
+  const why = 'auth is no list of credentials; write [{ scheme: "digest", data: "user:password" }]';
+  throw misuse("connect", undefined, why);
 }

@@ -1,5 +1,6 @@
 /** Arguments that a server would take for something else: refused with BAD_ARGUMENTS before anything is sent or armed. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { connectWith } from "../../src/client/connect.ts";
 import {
@@ -77,4 +78,55 @@ test("a version is a whole number from -1 to 2^31 - 1", () =>
     assert.equal(version, 1);
     assert.equal((await failure(zk.delete("/v", { version: 2 ** 31 - 1 }))).code, "BAD_VERSION");
     await zk.delete("/v", { version });
+  }));
+
+test("a session to continue is an id and a password of 16 bytes", () =>
+  withClient(async (zk, stage) => {
+    const { id, password } = zk.session;
+    const sessions = [
+      { id: 5, password },
+      { id: "5" },
+      { id, password: "x" },
+      { id, password: new Uint8Array(15) },
+      { id: 1n << 64n, password },
+      "5",
+      null,
+    ];
+    for (const session of sessions) {
+      const options = { session: session as never, timeoutMs: 1000 };
+      await refused(
+        connectWith(stage.runtime, `${stage.host}:${stage.port}`, options),
+        `${session}`,
+      );
+    }
+    const again = { session: { id, password: new Uint8Array(password) } };
+    const next = await connectWith(stage.runtime, `${stage.host}:${stage.port}`, again);
+    assert.equal(next.session.id, id);
+    await next.close();
+  }));
+
+test("credentials are a list; what is none leaves no timer behind", () =>
+  withClient(async (_zk, stage) => {
+    const lists = [
+      { scheme: "digest", data: "a:b" },
+      "digest",
+      [null],
+      ["digest"],
+      [{ scheme: "digest" }],
+      [{ data: "a:b" }],
+    ];
+    const strays: unknown[] = [];
+    const onStray = (error: unknown): void => void strays.push(error);
+    process.on("unhandledRejection", onStray);
+    for (const auth of lists) {
+      const options = { auth: auth as never, timeoutMs: 300 };
+      await refused(
+        connectWith(stage.runtime, `${stage.host}:${stage.port}`, options),
+        JSON.stringify(auth),
+      );
+    }
+    await stage.sleep(500);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    process.off("unhandledRejection", onStray);
+    assert.deepEqual(strays, []);
   }));
