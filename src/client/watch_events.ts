@@ -1,5 +1,5 @@
 /** What a watcher hears, and who can be one. */
-import type { ZkError } from "./errors.ts";
+import { misuse, type ZkError } from "./errors.ts";
 import { EventQueue } from "./event_queue.ts";
 import { WATCH_EVENTS_MAX } from "./limits.ts";
 
@@ -86,11 +86,16 @@ export class WatchQueue implements WatchSink, AsyncIterable<WatchEvent> {
   readonly #max: number;
 
   /**
-   * @param max events kept; when they are full, what comes is dropped and one `gap` takes its place
+   * @param max events kept, 1 or more; when they are full, what comes is dropped and one `gap` takes its place
    * @param onReturn called when a reader leaves its loop early
+   * @throws {ZkError} BAD_ARGUMENTS
    */
   constructor(max: number = WATCH_EVENTS_MAX, onReturn?: () => void) {
-    this.#max = Math.max(1, max);
+    if (!Number.isSafeInteger(max) || max < 1) {
+      const why = `its buffer is to hold ${max} events; give a whole number from 1`;
+      throw misuse("watch", undefined, why);
+    }
+    this.#max = max;
     this.#queue = new EventQueue(onReturn);
   }
 

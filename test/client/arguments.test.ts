@@ -9,6 +9,7 @@ import {
   ensurePath,
   OPEN_ACL,
   Perm,
+  WatchQueue,
 } from "../../src/client/index.ts";
 import { inSim, type SimStage } from "../support/in_process.ts";
 import { failure } from "./cases.ts";
@@ -129,4 +130,17 @@ test("credentials are a list; what is none leaves no timer behind", () =>
     await new Promise((resolve) => setTimeout(resolve, 1));
     process.off("unhandledRejection", onStray);
     assert.deepEqual(strays, []);
+  }));
+
+test("a buffer of events holds a whole number of them, at least one", () =>
+  withClient(async (zk) => {
+    for (const max of [1.5, NaN, 0, -3, Infinity, "5" as never]) {
+      await refused(zk.addWatch("/", "recursive", { bufferMax: max }), `bufferMax ${max}`);
+      assert.throws(() => new WatchQueue(max), { code: "BAD_ARGUMENTS" }, `max ${max}`);
+    }
+    const watch = await zk.addWatch("/", "recursive", { bufferMax: 1 });
+    for (const path of ["/a", "/b", "/c"]) await zk.create(path);
+    const types: string[] = [];
+    for await (const { type } of watch) if (types.push(type) === 2) break;
+    assert.deepEqual(types, ["created", "gap"]);
   }));
