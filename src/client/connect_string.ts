@@ -36,9 +36,11 @@ export function parseConnectString(text: string): ConnectString {
 function parseHost(item: string, text: string): Host {
   const wrong = (why: string) =>
     misuse("connect", undefined, `"${item}" in "${text}" is no server: ${why}`);
+  if (/\s/.test(item)) throw wrong('there is a space in it; write "host:2181,host2:2181"');
   if (item.startsWith("[")) {
     const end = item.indexOf("]");
     if (end < 0) throw wrong('"[" has no "]"; write "[::1]:2181"');
+    if (end === 1) throw wrong('the address is missing; write "[::1]:2181"');
     return { host: item.slice(1, end), port: parsePort(item.slice(end + 1), wrong) };
   }
   const colon = item.indexOf(":");

@@ -144,3 +144,10 @@ test("a buffer of events holds a whole number of them, at least one", () =>
     for await (const { type } of watch) if (types.push(type) === 2) break;
     assert.deepEqual(types, ["created", "gap"]);
   }));
+
+test("a connect string with a server that has no name, or a space in it, is refused", () =>
+  withClient(async (_zk, { runtime }) => {
+    for (const text of ["[]:2181", "[]", "h :2181", "h: 2181", "[:: 1]:2181", "a b", ":2181"]) {
+      await refused(connectWith(runtime, text, { timeoutMs: 1000 }), text);
+    }
+  }));
