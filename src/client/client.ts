@@ -272,7 +272,13 @@ export class Client implements AsyncDisposable {
     const operation = mode === "recursive"
       ? operations.addRecursiveWatch
       : operations.addPersistentWatch;
-    await this.#call(operation, path, undefined, undefined, options, watch);
+    try {
+      await this.#call(operation, path, undefined, undefined, options, watch);
+    } catch (error) {
+      // Given up, not refused: the server adds the watch yet, and would tell of every change for nobody.
+      if ((error as ZkError).outcome === "unknown") void this.#removeAtServer(path, mode);
+      throw error;
+    }
     return watch;
   }
 
@@ -346,14 +352,18 @@ export class Client implements AsyncDisposable {
   async #removeWatch(watch: Watch): Promise<void> {
     const { path, mode } = watch;
     const isLast = this.#driver.registry.remove(mode, this.#chroot.full(path), watch);
-    if (!isLast) return;
-    await this.#dropAtServer(path, mode === "recursive" ? "persistentRecursive" : "persistent");
+    if (isLast) await this.#removeAtServer(path, mode);
+  }
+
+  #removeAtServer(path: string, mode: WatchMode): Promise<void> {
+    return this.#dropAtServer(path, mode === "recursive" ? "persistentRecursive" : "persistent");
   }
 
   async #dropAtServer(path: string, type: WatchType): Promise<void> {
     const isConnected = this.state === "connected" || this.state === "connectedReadOnly";
-    // A watch about to be left shares the server's entry: it must stay.
-    const isWanted = this.#driver.pipeline.isWatching(KINDS[type], this.#chroot.full(path));
+    // A watch that is there, or about to be, shares the server's entry: it must stay.
+    const { pipeline, registry } = this.#driver, full = this.#chroot.full(path);
+    const isWanted = pipeline.isWatching(KINDS[type], full) || registry.has(KINDS[type], full);
     if (!isConnected || isWanted) return;
     await this.#call(operations.removeWatches, path, WatcherType[type], undefined, undefined)
       .catch(() => {

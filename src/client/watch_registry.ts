@@ -58,6 +58,10 @@ export class WatchRegistry {
     else sinks.add(sink);
   }
 
+  has(kinds: readonly WatchKind[], path: string): boolean {
+    return kinds.some((kind) => this.#tables[kind].has(path));
+  }
+
   /** @returns whether it was the last of its kind on the path */
   remove(kind: WatchKind, path: string, sink: WatchSink): boolean {
     const table = this.#tables[kind];

@@ -1,9 +1,12 @@
 /** How calls end beside a close, a connection that fails inside a write, and a limit that was over first. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { connectWith } from "../../src/client/connect.ts";
 import type { Client, Stat, ZkError } from "../../src/client/index.ts";
 import { Op } from "../../src/protocol/ops.ts";
 import { STAT_BYTES } from "../../src/protocol/records.ts";
+import { inSim } from "../support/in_process.ts";
+import { failure } from "./cases.ts";
 import { header, play } from "./scripted_server.ts";
 
 interface Kept extends AsyncIterable<{ readonly stat: Stat } | undefined> {
@@ -37,4 +40,25 @@ test("a kept value whose first read is answered together with a close settles", 
       const { value } = await (await opened)[Symbol.asyncIterator]().next();
       assert.equal(value?.stat.version, 0, "what was read before the end");
     }
+  }));
+
+test("a watch whose call was given up does not stay at the server, unless another needs it", () =>
+  inSim({}, async (stage) => {
+    const zk = await connectWith(stage.runtime, `${stage.host}:${stage.port}`);
+    for (const mode of ["persistent", "recursive"] as const) {
+      const type = mode === "recursive" ? "persistentRecursive" : mode;
+      const giveUp = () => failure(zk.addWatch("/", mode, { timeoutMs: 0 }));
+      assert.equal((await giveUp()).outcome, "unknown");
+      await zk.sync();
+      assert.equal((await failure(zk.checkWatches("/", type))).code, "NO_WATCHER");
+      const gone = giveUp(); // beside one that is not answered yet
+      const kept = await zk.addWatch("/", mode);
+      await gone;
+      await giveUp(); // and beside one that is
+      await zk.sync();
+      await zk.checkWatches("/", type);
+      await kept.close();
+      assert.equal((await failure(zk.checkWatches("/", type))).code, "NO_WATCHER");
+    }
+    await zk.close();
   }));
