@@ -317,10 +317,14 @@ export class Driver {
   };
 
   #flush(): void {
-    const { phase } = this.#machine;
+    const { phase } = this.#machine, attempt = this.#attempt;
     if (this.#isBlocked || (phase !== "connected" && phase !== "closing")) return;
-    let run = this.pipeline.takeUnsent();
-    for (; run !== undefined; run = this.pipeline.takeUnsent()) this.#write(run.bytes, run.done);
+    // A connection may end inside a write: what is left is for the next one.
+    while (attempt !== 0 && attempt === this.#attempt) {
+      const run = this.pipeline.takeUnsent();
+      if (run === undefined) return;
+      this.#write(run.bytes, run.done);
+    }
   }
 
   /** Behind all that is queued; the answer, or the end of the connection, ends the session. */

@@ -5,6 +5,7 @@ import { connectWith } from "../../src/client/connect.ts";
 import type { Client, Stat, ZkError } from "../../src/client/index.ts";
 import { Op } from "../../src/protocol/ops.ts";
 import { STAT_BYTES } from "../../src/protocol/records.ts";
+import type { Connection, Runtime } from "../../src/runtime.ts";
 import { inSim } from "../support/in_process.ts";
 import { failure } from "./cases.ts";
 import { header, play } from "./scripted_server.ts";
@@ -60,5 +61,49 @@ test("a watch whose call was given up does not stay at the server, unless anothe
       await kept.close();
       assert.equal((await failure(zk.checkWatches("/", type))).code, "NO_WATCHER");
     }
+    await zk.close();
+  }));
+
+/** A door whose next write breaks the connection and tells so before it returns, as Bun's does for a peer that has reset. */
+function breaking(runtime: Runtime): { door: Runtime; break: () => void } {
+  let isDue = false;
+  const connect: Runtime["net"]["connect"] = async (options) => {
+    const connection = await runtime.net.connect(options);
+    const write = connection.write.bind(connection), onClose = connection.onClose.bind(connection);
+    let tell: Parameters<Connection["onClose"]>[0] = () => {};
+    connection.onClose = (handler) => onClose(tell = handler);
+    connection.write = (view, done) => {
+      if (!isDue) return write(view, done);
+      isDue = false;
+      connection.close();
+      done?.();
+      tell(undefined);
+      return true;
+    };
+    return connection;
+  };
+  const door = { ...runtime, net: { ...runtime.net, connect } };
+  return { door, break: () => void (isDue = true) };
+}
+
+test("a connection that breaks inside a write loses what it was given, and not what comes behind", () =>
+  inSim({}, async (stage) => {
+    const { door, break: breakNext } = breaking(stage.runtime);
+    const server = `${stage.host}:${stage.port}`;
+    const zk = await connectWith(door, server, { reconnectJitterMs: 0 });
+    const states: string[] = [];
+    zk.onState((state) => void states.push(state));
+    await zk.create("/a");
+    breakNext();
+    const data = new Uint8Array(3000);
+    const calls = Array.from({ length: 100 }, () => zk.setData("/a", data));
+    const ends = await Promise.all(
+      calls.map((call) => call.then(() => "ok", ({ code }: ZkError) => code)),
+    );
+    const lostCount = ends.filter((end) => end === "CONNECTION_LOSS").length;
+    assert.ok(lostCount > 0 && lostCount < 100, `${lostCount} lost`);
+    assert.equal(ends.lastIndexOf("CONNECTION_LOSS"), lostCount - 1, "the oldest");
+    assert.equal((await zk.exists("/a"))?.version, 100 - lostCount);
+    assert.deepEqual([zk.pending, ...states], [0, "disconnected", "connected"]);
     await zk.close();
   }));
