@@ -300,9 +300,10 @@ export class SessionMachine {
   // ------------------------------------------------------------------------------ time
 
   #wake(nowMs: number): void {
-    // As late as this the program stood still and asked nobody: it still may.
-    const lateMs = nowMs - (this.#wakeAtMs() ?? nowMs);
-    if (this.#isBetweenServers() && lateMs > this.#timeoutMs / 3) this.#leftAtMs = nowMs;
+    // As late as this the program stood still, asked nobody and heard nobody: it still may; a silent server gains so once.
+    const isLate = nowMs - (this.#wakeAtMs() ?? nowMs) > this.#timeoutMs / 6;
+    const isSpared = this.#isBetweenServers() || this.#leftAtMs <= this.#heardAtMs;
+    if (isLate && isSpared) this.#leftAtMs = nowMs;
     if (this.#isOver(nowMs)) {
       if (this.#phase !== "waiting") this.#do({ kind: "drop", attempt: this.#attempt });
       return this.#end("expired");
@@ -361,7 +362,7 @@ export class SessionMachine {
   #silentAtMs(): number {
     return Math.max(
       this.#heardAtMs + Math.ceil(this.#timeoutMs * 2 / 3),
-      this.#askedAtMs + Math.ceil(this.#timeoutMs / 3),
+      Math.max(this.#askedAtMs, this.#leftAtMs) + Math.ceil(this.#timeoutMs / 3),
     );
   }
   #pingAtMs(): number {
