@@ -46,11 +46,8 @@ type Phase =
  * Until a quorum has said who it is. Whoever voted for this leader dials it at once; if they do not come, they have elected
  * another one meanwhile (votes that cross a start), and looking again finds it. The rest of the initLimit is for syncs.
  */
-const CONNECT_TICKS = 2;
-const CONNECT_MS_MIN = 2000;
-
 function connectLimitMs({ tickMs, initLimitMs }: LeaderSetup): number {
-  return Math.min(initLimitMs, Math.max(CONNECT_TICKS * tickMs, CONNECT_MS_MIN));
+  return Math.min(initLimitMs, Math.max(2 * tickMs, 2000));
 }
 
 const NO_EFFECTS: readonly LeaderEffect[] = Object.freeze([]);
