@@ -115,7 +115,7 @@ function cellOf({ nodes, samples, timeDeltas }: Profile, top: number): string {
 /** @returns undefined while nothing runs */
 function nameOf({ functionName, url }: Profile["nodes"][number]["callFrame"]): string | undefined {
   if (functionName === "(idle)") return undefined;
-  if (url.startsWith("wasm:") || functionName.startsWith("wasm-")) return "codec (wasm)";
+  if (url.startsWith("wasm:") || functionName.includes("wasm-function")) return "codec (wasm)";
   if (functionName === "(garbage collector)") return "garbage";
   if (functionName === "(program)") return "the host";
   return functionName === "" ? "(anonymous)" : functionName;
