@@ -1,7 +1,7 @@
 /**
  * What goes out on one connection between learner and leader: packets gathered, one write at the end of a turn. The buffer
- * they were gathered in is lent to the connection, and used again when it comes back: a turn of forwarded writes is half a
- * megabyte, and to make and copy that anew each time had V8 collect its whole heap seven times a second.
+ * they were gathered in is lent to the connection, and used again when it comes back: a turn of forwarded writes may be half a
+ * megabyte, which would be made, grown and copied anew each time.
  */
 import { LINK_OUTPUT_BYTES_MAX } from "../../base/limits.ts";
 import { viewOf, Writer } from "../../jute/writer.ts";

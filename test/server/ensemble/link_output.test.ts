@@ -1,34 +1,24 @@
 // What a link between servers holds in memory while its peer does not read, and that what is on its way is left alone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Address, Connection } from "../../../src/runtime.ts";
 import { LinkOutput } from "../../../src/server/ensemble/link_output.ts";
 import { PacketType, writeDataPacket, writePacket } from "../../../src/zab/packets.ts";
+import { QuietConnection } from "./quiet_connection.ts";
 
-const HERE: Address = { host: "127.0.0.1", port: 1, family: 4 };
 const PACKET_BYTES = 20;
 
 /** A socket whose peer reads nothing until told to. As the hosts do, it copies what is not lent. */
-class Stopped implements Connection {
-  readonly remote = HERE;
-  readonly local = HERE;
+class Stopped extends QuietConnection {
   readonly sent: Uint8Array[] = [];
   readonly #waiting: { view: Uint8Array; done: (() => void) | undefined }[] = [];
-  #drained: () => void = () => {};
 
-  get bufferedBytes(): number {
+  override get bufferedBytes(): number {
     return this.#waiting.reduce((sum, { view }) => sum + view.length, 0);
   }
   /** Memory that cannot be used for anything else until it is sent. */
   get heldBytes(): number {
     return [...new Set(this.#waiting.map(({ view }) => view.buffer))]
       .reduce((sum, { byteLength }) => sum + byteLength, 0);
-  }
-  onData(): void {}
-  onEnd(): void {}
-  onClose(): void {}
-  onDrain(handler: () => void): void {
-    this.#drained = handler;
   }
   write(view: Uint8Array, done?: () => void): boolean {
     this.#waiting.push({ view: done === undefined ? view.slice() : view, done });
@@ -40,12 +30,8 @@ class Stopped implements Connection {
       this.sent.push(view.slice());
       done?.();
     }
-    this.#drained();
+    this.drained();
   }
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
-  close(): void {}
 }
 
 function linkTo(socket: Stopped): LinkOutput {

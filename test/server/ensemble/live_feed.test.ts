@@ -4,26 +4,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Prng } from "../../../src/base/random.ts";
 import { type Zxid, zxidOf } from "../../../src/base/zxid.ts";
-import type { Address, Connection } from "../../../src/runtime.ts";
 import { History, type HistoryCursor } from "../../../src/server/ensemble/history.ts";
 import { LinkOutput } from "../../../src/server/ensemble/link_output.ts";
 import { type FedLink, LiveFeed } from "../../../src/server/ensemble/live_feed.ts";
+import { QuietConnection } from "./quiet_connection.ts";
 import { PacketInput } from "../../../src/zab/packet_input.ts";
 import { PacketType, writePacket } from "../../../src/zab/packets.ts";
 
-const HERE: Address = { host: "127.0.0.1", port: 1, family: 4 };
-
 /** A socket that takes everything, and says so or not. */
-class Socket implements Connection {
-  readonly remote = HERE;
-  readonly local = HERE;
-  readonly bufferedBytes = 0;
+class Socket extends QuietConnection {
   readonly seen: string[] = [];
   isFull = false;
-  #drained: () => void = () => {};
   readonly #input: PacketInput;
 
   constructor() {
+    super();
     const names = new Map<number, string>(
       Object.entries(PacketType).map(([name, type]) => [type, name]),
     );
@@ -35,12 +30,6 @@ class Socket implements Connection {
     }, 1_000_000);
   }
 
-  onData(): void {}
-  onEnd(): void {}
-  onClose(): void {}
-  onDrain(handler: () => void): void {
-    this.#drained = handler;
-  }
   write(view: Uint8Array, done?: () => void): boolean {
     this.#input.feed(view);
     done?.();
@@ -48,12 +37,8 @@ class Socket implements Connection {
   }
   drain(): void {
     this.isFull = false;
-    this.#drained();
+    this.drained();
   }
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
-  close(): void {}
 }
 
 class Link implements FedLink {
