@@ -14,7 +14,14 @@ const PATIENCE_MS = 30_000;
 
 export async function failover(args: readonly string[]): Promise<void> {
   const rounds = Number(args[0] ?? 20);
-  const kinds = args[1] === undefined ? KINDS : args[1].split(",") as ServerKind[];
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new Error(`Cannot make "${args[0]}" rounds: wanted failover [ROUNDS] [${KINDS}]`);
+  }
+  const kinds = (args[1]?.split(",") ?? KINDS).map((name) => {
+    const kind = KINDS.find((known) => known === name);
+    if (kind === undefined) throw new Error(`Cannot start "${name}": wanted some of ${KINDS}`);
+    return kind;
+  });
   console.log(JSON.stringify(provenance()));
   const times = new Map<ServerKind, number[]>(kinds.map((kind) => [kind, []]));
   const ensembles = new Map<ServerKind, RealEnsemble>();
