@@ -129,7 +129,13 @@ export type OpenMode =
   | "read" // must exist
   | "write" // read and write, created when missing, kept as it is
   | "create" // read and write, made empty
-  | "durable"; // the same, and a write is on the disk, with the length that it needs, when it resolves
+  /**
+   * The same, and a write is on the disk, with the length that it needs, when it resolves. One write at a time. It may leave up to
+   * DURABLE_ZEROS_MAX zeros behind its end, until the file is closed; nobody else may be writing there meanwhile.
+   */
+  | "durable";
+
+export const DURABLE_ZEROS_MAX = 8192;
 
 export interface Fs {
   /** @throws {RuntimeError} NOT_FOUND, ACCESS, NO_SPACE, IS_DIRECTORY, TOO_MANY_FILES */

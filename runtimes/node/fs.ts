@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { File, FileStat, Fs, OpenMode } from "../../src/runtime.ts";
+import { type DirectAppends, openDirect, type Staged } from "./direct.ts";
 import { writesAreSynced } from "./durable_flag.ts";
 import { hostCode, mapError } from "./errors.ts";
 import { lockDirectory } from "./lock.ts";
@@ -31,12 +32,14 @@ class NodeFile implements File {
   readonly #path: string;
   /** A write is not done before a sync of its own. */
   readonly #syncsWrites: boolean;
+  readonly #direct: DirectAppends | undefined;
   #closed = false;
 
-  constructor(fd: number, filePath: string, syncsWrites: boolean) {
+  constructor(fd: number, filePath: string, syncsWrites: boolean, direct?: DirectAppends) {
     this.#fd = fd;
     this.#path = filePath;
     this.#syncsWrites = syncsWrites;
+    this.#direct = direct;
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
@@ -52,21 +55,49 @@ class NodeFile implements File {
   }
 
   write(view: Uint8Array, offset: number): Promise<void> {
-    const written = this.#write(view, offset);
+    if (this.#direct !== undefined) return this.#append(this.#direct, view, offset);
+    const written = this.#write(this.#fd, view, offset);
     return this.#syncsWrites ? written.then(() => this.syncData()) : written;
   }
 
-  #write(view: Uint8Array, offset: number): Promise<void> {
+  async #append(direct: DirectAppends, view: Uint8Array, offset: number): Promise<void> {
+    let staged = direct.stage(view, offset);
+    try {
+      if (staged === undefined) await this.#write(this.#fd, view, offset);
+      else if (!await this.#tryDirect(direct, staged)) {
+        staged = undefined;
+        await this.#write(this.#fd, view, offset);
+      }
+    } catch (error) {
+      direct.giveUp();
+      throw error;
+    }
+    direct.written(view, offset, staged);
+  }
+
+  /** @returns false when the file system or the disk wants other blocks or has no such writes after all */
+  async #tryDirect(direct: DirectAppends, { bytes, at }: Staged): Promise<boolean> {
+    try {
+      await this.#write(direct.fd, bytes, at);
+      return true;
+    } catch (error) {
+      if (hostCode((error as Error).cause) !== "EINVAL") throw error;
+      direct.giveUp();
+      return false;
+    }
+  }
+
+  #write(fd: number, view: Uint8Array, offset: number): Promise<void> {
     return this.#call<void>("write", (done) => {
       let put = 0;
       const next = (error: Error | null, bytes: number): void => {
         if (error) return done(error, undefined);
         put += bytes;
         if (put >= view.length) return done(null, undefined);
-        fs.write(this.#fd, view, put, view.length - put, offset + put, next);
+        fs.write(fd, view, put, view.length - put, offset + put, next);
       };
       if (view.length === 0) return done(null, undefined);
-      fs.write(this.#fd, view, 0, view.length, offset, next);
+      fs.write(fd, view, 0, view.length, offset, next);
     });
   }
 
@@ -78,8 +109,9 @@ class NodeFile implements File {
     return this.#call<void>("sync", (done) => fs.fsync(this.#fd, plain(done)));
   }
 
-  truncate(size: number): Promise<void> {
-    return this.#call<void>("truncate", (done) => fs.ftruncate(this.#fd, size, plain(done)));
+  async truncate(size: number): Promise<void> {
+    await this.#call<void>("truncate", (done) => fs.ftruncate(this.#fd, size, plain(done)));
+    this.#direct?.truncated(size);
   }
 
   async size(): Promise<number> {
@@ -90,10 +122,21 @@ class NodeFile implements File {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await call<void>(
-      () => `close "${this.#path}"`,
-      (done) => fs.close(this.#fd, (error) => done(error ?? null, undefined)),
-    );
+    try {
+      await this.#closeDirect();
+    } finally {
+      await closeFd(this.#fd, this.#path);
+    }
+  }
+
+  async #closeDirect(): Promise<void> {
+    const direct = this.#direct;
+    if (direct === undefined) return;
+    const length = direct.finish();
+    await closeFd(direct.fd, this.#path);
+    if (length === undefined) return;
+    const what = () => `truncate "${this.#path}"`;
+    await call<void>(what, (done) => fs.ftruncate(this.#fd, length, plain(done)));
   }
 
   /** A closed file is refused here: its number may already belong to another file. */
@@ -107,6 +150,13 @@ class NodeFile implements File {
   }
 }
 
+function closeFd(fd: number, filePath: string): Promise<void> {
+  return call<void>(
+    () => `close "${filePath}"`,
+    (done) => fs.close(fd, (error) => done(error ?? null, undefined)),
+  );
+}
+
 function plain(done: Done<void>): (error: Error | null) => void {
   return (error) => done(error, undefined);
 }
@@ -115,8 +165,9 @@ async function open(filePath: string, mode: OpenMode, syncFlag: number): Promise
   const what = () => `open "${filePath}" (${mode})`;
   const flags = mode === "durable" ? FLAGS.create | syncFlag : FLAGS[mode];
   const fd = await call<number>(what, (done) => fs.open(filePath, flags, 0o644, done));
-  const syncsWrites = mode === "durable" && (syncFlag === 0 || !writesAreSynced(filePath));
-  return new NodeFile(fd, filePath, syncsWrites);
+  if (mode !== "durable") return new NodeFile(fd, filePath, false);
+  if (syncFlag === 0 || !writesAreSynced(filePath)) return new NodeFile(fd, filePath, true);
+  return new NodeFile(fd, filePath, false, await openDirect(filePath));
 }
 
 async function stat(target: string): Promise<FileStat | undefined> {

@@ -9,7 +9,7 @@
 import type { Checksums } from "../../wasm/codec.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
-import type { File, Fs } from "../runtime.ts";
+import { DURABLE_ZEROS_MAX, type File, type Fs } from "../runtime.ts";
 import type { FileFormat } from "./host.ts";
 import { PREALLOC_GROUP_BYTES_MAX, PREALLOC_STEP_BYTES } from "./limits.ts";
 import { firstChain, LOG_HEADER_BYTES, logHeader, paddedSize } from "./log_format.ts";
@@ -84,7 +84,8 @@ export class LogFile {
 
   /** Zeros being written where a group of that length would go: it waits for them. */
   zerosBefore(groupBytes: number): Promise<void> | undefined {
-    return this.position + groupBytes > this.#paddingFrom ? this.#padding : undefined;
+    const end = this.position + groupBytes + DURABLE_ZEROS_MAX;
+    return end > this.#paddingFrom ? this.#padding : undefined;
   }
 
   /** Writes a sealed group, and with `forceSync` it is durable then. The caller has waited for {@link zerosBefore}. */

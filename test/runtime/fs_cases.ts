@@ -1,6 +1,6 @@
 /** The door's files and locks: the same cases on every host and in the simulator. */
 import assert from "node:assert/strict";
-import type { Runtime } from "../../src/runtime.ts";
+import { DURABLE_ZEROS_MAX, type Runtime } from "../../src/runtime.ts";
 import { bytesOf, type Case, failsWith, pattern, sameBytes, text } from "../support/conformance.ts";
 
 async function put(runtime: Runtime, path: string, content: Uint8Array): Promise<void> {
@@ -84,6 +84,51 @@ export const fsCases: readonly Case[] = [
         await emptied.close();
         assert.equal(text(await runtime.fs.readFile(path)), "anew");
       }
+    },
+  },
+  {
+    name:
+      "a durable file holds what was appended, however long each piece, and behind it nothing but a few zeros",
+    async run(runtime, scratch) {
+      const path = runtime.fs.join(scratch, "d");
+      const file = await runtime.fs.open(path, "durable");
+      const whole = pattern(8 * 1024 * 1024);
+      let end = 0;
+      const K = 1024;
+      // Around a block, around what the hosts write in another way, and small and large in turn.
+      const first = [16, 32 * K - 1, 32 * K, 1, 4079, 32 * K + 1, 64 * K, 100_000, 4096 - 5];
+      for (const length of [...first, 1024 * K, 1088 * K, 1088 * K + 1, 7, 1500 * K, 300_001]) {
+        await file.write(whole.subarray(end, end + length), end);
+        end += length;
+        const found = await runtime.fs.readFile(path);
+        sameBytes(found.subarray(0, end), whole.subarray(0, end), `after ${length}`);
+        assert.ok(found.length <= end + DURABLE_ZEROS_MAX, `${found.length - end} behind it`);
+        assert.ok(found.subarray(end).every((byte) => byte === 0));
+      }
+      await file.close();
+      sameBytes(await runtime.fs.readFile(path), whole.subarray(0, end), "closed");
+    },
+  },
+  {
+    name: "a durable file that is cut, or written elsewhere than at its end, is what was written",
+    async run(runtime, scratch) {
+      const path = runtime.fs.join(scratch, "e");
+      const file = await runtime.fs.open(path, "durable");
+      const whole = pattern(200_000);
+      await file.write(whole.subarray(0, 100_000), 0);
+      await file.truncate(100_000);
+      await file.write(whole.subarray(100_000, 150_000), 100_000);
+      await file.truncate(60_000);
+      await file.write(whole.subarray(60_000), 60_000);
+      const patch = pattern(40_000, 99);
+      await file.write(patch, 70_001);
+      await file.write(patch, 200_000);
+      await file.close();
+      const wanted = new Uint8Array(240_000);
+      wanted.set(whole);
+      wanted.set(patch, 70_001);
+      wanted.set(patch, 200_000);
+      sameBytes(await runtime.fs.readFile(path), wanted, "cut and patched");
     },
   },
   {

@@ -1,6 +1,7 @@
 /** A journal on a simulated disk, and what it told. */
 import { Journal, type JournalOptions } from "../../src/storage/journal.ts";
 import { createSim } from "../../runtimes/sim/index.ts";
+import type { Fs } from "../../src/runtime.ts";
 import type { Codec } from "../../wasm/codec.ts";
 import { FOLDER } from "./snapshots.ts";
 import { Author, codec, contextOf, Entry, Heard } from "./support.ts";
@@ -14,13 +15,19 @@ const DEFAULTS: JournalOptions = {
   fsyncWarningMs: 1000,
 };
 
-export async function lab(options: Partial<JournalOptions> = {}, with_: Codec = codec) {
+/** @param around what stands between the journal and the files */
+export async function lab(
+  options: Partial<JournalOptions> = {},
+  with_: Codec = codec,
+  around: (fs: Fs) => Fs = (fs) => fs,
+) {
   const sim = createSim({ seed: 1 });
   const machine = sim.machine("a");
   const { fs } = machine.runtime;
   await sim.runUntil(fs.mkdir(FOLDER));
   const heard = new Heard();
-  const journal = new Journal<Entry>(contextOf(machine.runtime, heard), with_, {
+  const runtime = { ...machine.runtime, fs: around(fs) };
+  const journal = new Journal<Entry>(contextOf(runtime, heard), with_, {
     ...DEFAULTS,
     ...options,
   });

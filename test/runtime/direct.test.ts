@@ -1,0 +1,111 @@
+/** Large appends to a durable file past the page cache, and what becomes of them where the system wants none. */
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { RuntimeError } from "../../src/runtime.ts";
+import { pattern, sameBytes } from "../support/conformance.ts";
+import { hostRuntime } from "../support/runtime.ts";
+import { testUnless } from "../support/skip.ts";
+
+const runtime = await hostRuntime();
+const whole = pattern(400_000);
+const LARGE = 100_000;
+/** As Linux numbers it on x86-64 and on arm64; Deno has a way of its own to the disk. */
+const DIRECT_FLAGS = 0o40000 | 0o200000;
+const reason = process.platform !== "linux"
+  ? "only Linux shows an open file's flags"
+  : runtime.name === "deno"
+  ? "Deno's writes run on the main thread: none goes past the cache"
+  : undefined;
+
+type Write = typeof fs.write;
+
+/** How each write of `body` was opened; `fail` answers those that go past the cache, when it answers. */
+async function watched(
+  body: (path: string) => Promise<void>,
+  fail: () => Error | undefined = () => undefined,
+): Promise<string[]> {
+  const folder = fs.mkdtempSync(join(tmpdir(), "menagerie-direct-"));
+  const real = fs.write;
+  const ways: string[] = [];
+  const replaced = (...args: Parameters<Write>): void => {
+    const isDirect = (flagsOf(args[0]) & DIRECT_FLAGS) !== 0;
+    ways.push(isDirect ? "direct" : "cached");
+    const error = isDirect ? fail() : undefined;
+    const done = args[args.length - 1] as unknown as (error: Error, count: number) => void;
+    if (error === undefined) real(...args);
+    else setImmediate(() => done(error, 0));
+  };
+  fs.write = Object.assign(replaced, real) as Write;
+  try {
+    await body(join(folder, "log"));
+  } finally {
+    fs.write = real;
+    fs.rmSync(folder, { recursive: true });
+  }
+  return ways;
+}
+
+function flagsOf(fd: number): number {
+  const info = fs.readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
+  return Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8);
+}
+
+const piece = (from: number): Uint8Array => whole.subarray(from, from + LARGE);
+
+testUnless(
+  reason,
+  `${runtime.name}: large appends go past the page cache, small ones through it`,
+  async () => {
+    const ways = await watched(async (path) => {
+      const file = await runtime.fs.open(path, "durable");
+      await file.write(whole.subarray(0, 16), 0);
+      await file.write(whole.subarray(16, LARGE), 16);
+      await file.write(piece(LARGE), LARGE);
+      await file.write(whole.subarray(2 * LARGE, 2 * LARGE + 10), 2 * LARGE);
+      await file.close();
+    });
+    assert.deepEqual(ways, ["cached", "direct", "direct", "cached"]);
+  },
+);
+
+testUnless(
+  reason,
+  `${runtime.name}: a system that refuses such a write gets it the usual way, and no other`,
+  async () => {
+    const refused = Object.assign(new Error("EINVAL: invalid argument, write"), { code: "EINVAL" });
+    const ways = await watched(async (path) => {
+      const file = await runtime.fs.open(path, "durable");
+      await file.write(piece(0), 0);
+      await file.write(piece(LARGE), LARGE);
+      await file.close();
+      sameBytes(fs.readFileSync(path), whole.subarray(0, 2 * LARGE), "written after all");
+    }, () => refused);
+    assert.deepEqual(ways, ["direct", "cached", "cached"]);
+  },
+);
+
+testUnless(
+  reason,
+  `${runtime.name}: a write that fails is told, and nothing is cut off behind it`,
+  async () => {
+    let error: Error | undefined;
+    await watched(async (path) => {
+      const file = await runtime.fs.open(path, "durable");
+      await file.write(piece(0), 0);
+      const size = fs.statSync(path).size;
+      assert.ok(size > LARGE, "zeros fill the last block");
+      error = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+        code: "ENOSPC",
+      });
+      await assert.rejects(
+        file.write(piece(LARGE), LARGE),
+        (failure) => failure instanceof RuntimeError && failure.code === "NO_SPACE",
+      );
+      await file.close();
+      assert.equal(fs.statSync(path).size, size, "as the failed write left it");
+    }, () => error);
+  },
+);
