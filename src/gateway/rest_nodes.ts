@@ -8,7 +8,7 @@ import {
   ask,
   type C,
   CALL_MS,
-  clientOf,
+  change,
   etag,
   ifMatch,
   ifNoneMatch,
@@ -148,8 +148,11 @@ async function create(
       "Ephemeral nodes need a session: open one, and send Zk-Session",
     );
   }
-  const client = await clientOf(c, parts);
-  const created = await client.create(path, data, { ...options, ...call });
+  const created = await change(
+    c,
+    parts,
+    (client) => client.create(path, data, { ...options, ...call }),
+  );
   return answer({ path: created.path, stat: statOf(created.stat) }, format, {
     status: 201,
     headers: {
@@ -193,16 +196,18 @@ async function writeNode(c: C, parts: RestParts): Promise<Response> {
     data = dataOf(body.data, body.encoding);
   }
   if (isNew) return await create(c, parts, path, data, {}, format);
-  const client = await clientOf(c, parts);
-  const stat = await client.setData(path, data, { version, ...call });
+  const stat = await change(
+    c,
+    parts,
+    (client) => client.setData(path, data, { version, ...call }),
+  );
   return answer({ path, stat: statOf(stat) }, format, { headers: { etag: etag(stat.version) } });
 }
 
 async function deleteNode(c: C, parts: RestParts): Promise<Response> {
   const path = nodeOf(c, NODES);
   const version = ifMatch(c);
-  const client = await clientOf(c, parts);
-  await client.delete(path, { version, ...call });
+  await change(c, parts, (client) => client.delete(path, { version, ...call }));
   return new Response(null, { status: 204 });
 }
 
@@ -223,7 +228,10 @@ async function writeAcl(c: C, parts: RestParts): Promise<Response> {
   if (type === "raw") throw new Problem("UNSUPPORTED_MEDIA_TYPE", "An ACL is JSON or CBOR");
   const value = parseBody(await readBody(c.req.raw, parts.bytesMax), type);
   const { acl } = check(AclBody, value, "Body");
-  const client = await clientOf(c, parts);
-  const stat = await client.setAcl(path, aclOf(acl), { version, ...call });
+  const stat = await change(
+    c,
+    parts,
+    (client) => client.setAcl(path, aclOf(acl), { version, ...call }),
+  );
   return answer({ path, stat: statOf(stat) }, format, { headers: { etag: etag(stat.aversion) } });
 }

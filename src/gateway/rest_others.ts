@@ -9,7 +9,7 @@ import type { DoorEnv } from "./context.ts";
 import { answer, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
 import { notAllowed } from "./rest_nodes.ts";
-import { ask, type C, CALL_MS, clientOf, type RestParts } from "./rest_parts.ts";
+import { ask, type C, CALL_MS, change, type RestParts } from "./rest_parts.ts";
 import {
   aclOf,
   check,
@@ -73,8 +73,7 @@ async function runMulti(c: C, parts: RestParts): Promise<Response> {
       "Ephemeral nodes need a session: open one, and send Zk-Session",
     );
   }
-  const client = await clientOf(c, parts);
-  const results = await multiOf(client, ops).commit(call) as readonly unknown[];
+  const results = await change(c, parts, (client) => multiOf(client, ops).commit(call));
   return answer({ results: ops.map((op, at) => resultOf(op, results[at])) }, format);
 }
 

@@ -30,18 +30,35 @@ export function clientOf(c: C, { clients }: RestParts): Promise<Client> {
  * Asks for something that changes nothing. Who named no session is not to hear that the one behind the door has ended: the
  * question is asked once more over the next.
  */
-export async function ask<T>(
+export function ask<T>(
   c: C,
   parts: RestParts,
   question: (client: Client) => Promise<T>,
 ): Promise<T> {
+  return overNext(c, parts, question, () => true);
+}
+
+/** Changes something: as `ask`, but once more only where the first request was never sent. */
+export function change<T>(
+  c: C,
+  parts: RestParts,
+  request: (client: Client) => Promise<T>,
+): Promise<T> {
+  return overNext(c, parts, request, ({ outcome }) => outcome === "failed");
+}
+
+async function overNext<T>(
+  c: C,
+  parts: RestParts,
+  request: (client: Client) => Promise<T>,
+  mayRepeat: (error: ZkError) => boolean,
+): Promise<T> {
   try {
-    return await question(await clientOf(c, parts));
+    return await request(await clientOf(c, parts));
   } catch (error) {
-    if (sessionOf(c) !== undefined || !(error instanceof ZkError) || !ENDED.has(error.code)) {
-      throw error;
-    }
-    return await question(await clientOf(c, parts));
+    const isOver = error instanceof ZkError && ENDED.has(error.code);
+    if (sessionOf(c) !== undefined || !isOver || !mayRepeat(error)) throw error;
+    return await request(await clientOf(c, parts));
   }
 }
 
