@@ -130,7 +130,17 @@ function addSessions(app: Hono<DoorEnv>, parts: RestParts): void {
   app.all("/v1/sessions", () => notAllowed("POST"));
   app.post("/v1/sessions/:token/heartbeat", (c) => {
     const format = wanted(c.req.raw, ["json", "cbor"]);
-    return answer(shown(clients.heartbeat(c.get("caller"), c.req.param("token"))), format);
+    const session = clients.heartbeat(c.get("caller"), c.req.param("token"));
+    // Cut off from the servers nobody knows whether it lives: who holds a lock by it must not hear that all is well.
+    if (session.client.state !== "connected") {
+      throw new Problem(
+        "UNAVAILABLE",
+        "The session's connection to the servers is lost: whether they still keep it is not known; try again",
+        {},
+        { "retry-after": "1" },
+      );
+    }
+    return answer(shown(session), format);
   });
   app.all("/v1/sessions/:token/heartbeat", () => notAllowed("POST"));
   app.delete("/v1/sessions/:token", async (c) => {

@@ -99,3 +99,23 @@ test("who named no session is not told that the one behind the door ended: write
     assert.equal(stat.stat.version, 1, "done once");
   });
 });
+
+test("a heartbeat says that a session lives only while its server is there", async () => {
+  await withOutage(async ({ ask, stop, start }) => {
+    const { session } = await json(ask("POST", "/v1/sessions", ""));
+    const heartbeat = () => ask("POST", `/v1/sessions/${String(session)}/heartbeat`);
+    assert.equal((await heartbeat()).status, 200);
+    await stop();
+    await pause(50);
+    const refused = await heartbeat();
+    assert.equal(refused.status, 503);
+    assert.equal((await json(refused))["code"], "UNAVAILABLE");
+    await start();
+    let last = 503;
+    for (let turn = 0; last === 503 && turn < 50; turn++) {
+      await pause(20);
+      last = (await heartbeat()).status;
+    }
+    assert.equal(last, 200, "carried on: those that were refused kept it too");
+  });
+});
