@@ -131,21 +131,26 @@ function addSessions(app: Hono<DoorEnv>, parts: RestParts): void {
   app.post("/v1/sessions/:token/heartbeat", (c) => {
     const format = wanted(c.req.raw, ["json", "cbor"]);
     const session = clients.heartbeat(c.get("caller"), c.req.param("token"));
-    // Cut off from the servers nobody knows whether it lives: who holds a lock by it must not hear that all is well.
-    if (session.client.state !== "connected") {
-      throw new Problem(
-        "UNAVAILABLE",
-        "The session's connection to the servers is lost: whether they still keep it is not known; try again",
-        {},
-        { "retry-after": "1" },
-      );
-    }
+    demandConnected(session);
     return answer(shown(session), format);
   });
   app.all("/v1/sessions/:token/heartbeat", () => notAllowed("POST"));
   app.delete("/v1/sessions/:token", async (c) => {
-    await clients.closeSession(c.get("caller"), c.req.param("token"));
+    const [caller, token] = [c.get("caller"), c.req.param("token")];
+    demandConnected(clients.heartbeat(caller, token)); // else its ephemeral nodes would stay behind a 204
+    await clients.closeSession(caller, token);
     return new Response(null, { status: 204 });
   });
   app.all("/v1/sessions/:token", () => notAllowed("DELETE"));
+}
+
+/** Cut off from the servers nobody knows whether it lives: who holds a lock by it must not hear that all is well. @throws {Problem} */
+function demandConnected({ client }: HttpSession): void {
+  if (client.state === "connected") return;
+  throw new Problem(
+    "UNAVAILABLE",
+    "The session's connection to the servers is lost: whether they still keep it is not known; try again",
+    {},
+    { "retry-after": "1" },
+  );
 }

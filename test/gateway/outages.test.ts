@@ -119,3 +119,23 @@ test("a heartbeat says that a session lives only while its server is there", asy
     assert.equal(last, 200, "carried on: those that were refused kept it too");
   });
 });
+
+test("a session is closed when its ephemeral nodes are gone, not while nobody can be told", async () => {
+  await withOutage(async ({ ask, stop, start }) => {
+    const { session } = await json(ask("POST", "/v1/sessions", ""));
+    const own = { "zk-session": String(session) };
+    assert.equal((await ask("POST", "/v1/nodes/me?mode=ephemeral", "", own)).status, 201);
+    await stop();
+    await pause(50);
+    const close = () => ask("DELETE", `/v1/sessions/${String(session)}`);
+    assert.equal((await close()).status, 503);
+    await start();
+    let last = 503;
+    for (let turn = 0; last === 503 && turn < 50; turn++) {
+      await pause(20);
+      last = (await close()).status;
+    }
+    assert.equal(last, 204);
+    assert.equal((await ask("GET", "/v1/nodes/me")).status, 404);
+  });
+});
