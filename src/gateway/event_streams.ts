@@ -12,7 +12,7 @@ import type { DoorEnv } from "./context.ts";
 import { agreedProtocol } from "./native_socket.ts";
 import { Problem } from "./problem.ts";
 import { demandGet, notAllowed } from "./rest_nodes.ts";
-import { type C, CALL_MS, nodeOf, type RestParts, sessionOf } from "./rest_parts.ts";
+import { type C, CALL_MS, endedBehind, nodeOf, type RestParts, sessionOf } from "./rest_parts.ts";
 import { checkOptional, WatchMode } from "./schemas.ts";
 import { type EventStreams, SentEvents, SocketEvents, type Stream } from "./streams.ts";
 
@@ -52,12 +52,29 @@ function upgraded(c: C, stream: SocketEvents): Response {
   throw new Problem("BAD_REQUEST", "This is no handshake of a WebSocket");
 }
 
+type Make<S extends Stream> = (onGone: (stream: Stream) => void) => S;
+
 /** A stream that is told of the watch that the request asks for, from `open` on. */
 async function watched<S extends Stream>(
   c: C,
   parts: RestParts,
   streams: EventStreams,
-  make: (onGone: (stream: Stream) => void) => S,
+  make: Make<S>,
+): Promise<S> {
+  try {
+    return await watchOver(c, parts, streams, make);
+  } catch (error) {
+    // As for reads; an EventSource that is refused does not come back.
+    if (!endedBehind(c, error)) throw error;
+    return await watchOver(c, parts, streams, make);
+  }
+}
+
+async function watchOver<S extends Stream>(
+  c: C,
+  parts: RestParts,
+  streams: EventStreams,
+  make: Make<S>,
 ): Promise<S> {
   const mode = checkOptional(WatchMode, c.req.query("mode"), "mode") ?? "persistent";
   const path = nodeOf(c, EVENTS);

@@ -56,10 +56,14 @@ async function overNext<T>(
   try {
     return await request(await clientOf(c, parts));
   } catch (error) {
-    const isOver = error instanceof ZkError && ENDED.has(error.code);
-    if (sessionOf(c) !== undefined || !isOver || !mayRepeat(error)) throw error;
+    if (!endedBehind(c, error) || !mayRepeat(error)) throw error;
     return await request(await clientOf(c, parts));
   }
+}
+
+/** Whether a session has ended that the caller did not name. */
+export function endedBehind(c: C, error: unknown): error is ZkError {
+  return sessionOf(c) === undefined && error instanceof ZkError && ENDED.has(error.code);
 }
 
 /** The znode that a URL's path names below `prefix`; slashes may be written as %2F. @throws {Problem} */

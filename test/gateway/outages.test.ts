@@ -139,3 +139,20 @@ test("a session is closed when its ephemeral nodes are gone, not while nobody ca
     assert.equal((await ask("GET", "/v1/nodes/me")).status, 404);
   });
 });
+
+test("a stream that was asked for while the servers were away opens over the next session", async () => {
+  await withOutage(async ({ ask, stop, start }) => {
+    assert.equal((await ask("POST", "/v1/nodes/a", "0")).status, 201);
+    await stop();
+    await pause(50);
+    const opened = ["once", "persistent", "recursive"].map((mode) =>
+      ask("GET", `/v1/events/a?mode=${mode}&lastEventId=1`)
+    );
+    await pause(SESSION_MS * 2);
+    await start();
+    for (const response of await Promise.all(opened)) {
+      assert.equal(response.status, 200);
+      await response.body?.cancel();
+    }
+  });
+});
