@@ -261,6 +261,8 @@ export interface Process {
   stderr(text: string): void;
   /** Whether standard output is a terminal. */
   isTerminal(): boolean;
+  /** Whether a terminal is at standard input, output or error. */
+  hasTerminal(): boolean;
   onSignal(signal: Signal, handler: () => void): Cancel;
   /**
    * Starts a program beside this one; its output is appended to a file.

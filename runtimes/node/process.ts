@@ -28,6 +28,7 @@ export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
     stdout: (text) => writeAll(1, text),
     stderr: (text) => writeAll(2, text),
     isTerminal: () => isatty(1),
+    hasTerminal: () => [0, 1, 2].some((fd) => isatty(fd)),
     onSignal(signal: Signal, handler: () => void): Cancel {
       process.on(signal, handler);
       return () => process.off(signal, handler);

@@ -8,6 +8,7 @@ import { Exit } from "./failure.ts";
 import type { GatewayFlags } from "./gateway_flags.ts";
 import { programLog } from "./logging.ts";
 import { oneLine } from "./one_line.ts";
+import { onStopSignals } from "./stop_signals.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -24,17 +25,9 @@ export async function gateway(
   const { process } = runtime;
   const program = programLog(runtime, { level: "info", format: "text" });
   const { log } = program;
-  let door: HttpDoor | undefined;
-  let isStopping = false;
-  const stop = async (): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    await door?.close();
-    log.info("Stopped");
-    return process.exit(Exit.clean);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.onSignal(signal, () => void stop());
+  const stopping = onStopSignals(runtime, log);
   await program.open();
+  let door: HttpDoor;
   try {
     door = await openHttp({
       runtime,
@@ -46,6 +39,7 @@ export async function gateway(
     process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
     return process.exit(Exit.failed);
   }
+  stopping.use({ stop: () => door.close() });
   const { host, port, family } = door.address;
   log.info("Serving HTTP", {
     url: `http://${family === 6 ? `[${host}]` : host}:${port}/v1`,

@@ -6,19 +6,14 @@ import { utf8Decode } from "../base/host.ts";
 import type { Log } from "../base/log.ts";
 import { loadConfiguration } from "../config/load.ts";
 import type { Setting } from "../config/settings.ts";
-import {
-  type Address,
-  type MonotonicMs,
-  type Runtime,
-  RuntimeError,
-  type Signal,
-} from "../runtime.ts";
+import { type Address, type MonotonicMs, type Runtime, RuntimeError } from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 import { bannerOf } from "./banner.ts";
 import { Exit, failureOf } from "./failure.ts";
 import { programLog } from "./logging.ts";
 import { oneLine } from "./one_line.ts";
+import { onStopSignals } from "./stop_signals.ts";
 import { VERSION, ZOOKEEPER_VERSION } from "./version.ts";
 
 export interface ServeOptions {
@@ -122,59 +117,4 @@ function fail(runtime: Runtime, error: unknown, options: ServerOptions): never {
   const failure = failureOf(error, options);
   runtime.process.stderr(`menagerie: ${failure.message}\n`);
   return runtime.process.exit(failure.code);
-}
-
-/** As shells tell a process that a signal ended it. */
-const SIGNAL_EXIT: Readonly<Partial<Record<Signal, number>>> = { SIGINT: 130, SIGTERM: 143 };
-
-/**
- * One Ctrl+C may arrive twice: from the terminal, and passed on by npm. Neither that nor `timeout`, which signals the
- * process and its group, asks for a stop without draining.
- */
-const SAME_REQUEST_MS = 1000;
-
-/**
- * The first signal stops accepting, drains, syncs and ends with 0; one that comes more than a second later ends at
- * once. Before the server runs there is nothing to drain.
- */
-export function onStopSignals(
-  runtime: Pick<Runtime, "process" | "clock">,
-  log: Log,
-): { use(server: RunningServer): void; useDoor(door: HttpDoor): void } {
-  let server: RunningServer | undefined;
-  let door: HttpDoor | undefined;
-  let stoppingSinceMs: MonotonicMs | undefined;
-  const stop = async (signal: Signal): Promise<void> => {
-    if (server === undefined) return runtime.process.exit(Exit.clean);
-    const nowMs = runtime.clock.monotonicMs();
-    if (stoppingSinceMs !== undefined) {
-      if (nowMs - stoppingSinceMs < SAME_REQUEST_MS) return;
-      return runtime.process.exit(SIGNAL_EXIT[signal] ?? Exit.failed);
-    }
-    stoppingSinceMs = nowMs;
-    log.info("Stopping; another signal, a second or more from now, ends at once", { signal });
-    try {
-      try {
-        if (door !== undefined) await door.close();
-      } finally {
-        await server.stop(); // whatever became of the door
-      }
-    } catch (error) {
-      log.error("Could not stop cleanly", { error: messageOf(error) });
-      return runtime.process.exit(Exit.failed);
-    }
-    log.info("Stopped");
-    return runtime.process.exit(Exit.clean);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    runtime.process.onSignal(signal, () => void stop(signal));
-  }
-  return {
-    use(running) {
-      server = running;
-    },
-    useDoor(opened) {
-      door = opened;
-    },
-  };
 }

@@ -6,10 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { formatProperty } from "../../src/config/properties.ts";
 import { FourLetterWords } from "../../src/admin/four_letter_words.ts";
-import { onStopSignals } from "../../src/cli/serve.ts";
-import { silentLog } from "../../src/base/log.ts";
-import type { MonotonicMs, Signal } from "../../src/runtime.ts";
-import type { RunningServer } from "../../src/server/server.ts";
 import { busyView } from "../admin/view.ts";
 import { fourLetterWord, type ServerProcess } from "../support/child.ts";
 import { freePort } from "../support/ports.ts";
@@ -216,46 +212,6 @@ test("files that cannot be read as logs end the start with 1 or 3, one line that
     assert.ok(code === 1 || code === 3, `${code}: ${stderr}`);
     assert.match(stderr, /^menagerie: [^\n]+\n$/);
   });
-});
-
-test("the first signal stops the server, one a second later ends it at once", async () => {
-  const runtime = await hostRuntime();
-  const exits: number[] = [];
-  const handlers = new Map<Signal, () => void>();
-  const process = {
-    ...runtime.process,
-    onSignal: (signal: Signal, handler: () => void) => {
-      handlers.set(signal, handler);
-      return () => {};
-    },
-    exit: (code: number) => {
-      exits.push(code);
-      return undefined as never;
-    },
-  };
-  let stops = 0;
-  const running = {
-    stop: () => {
-      stops++;
-      return new Promise<void>(() => {}); // drains for ever
-    },
-  };
-  let nowMs = 5000;
-  const clock = { ...runtime.clock, monotonicMs: () => nowMs as MonotonicMs };
-  const stopping = onStopSignals({ process, clock }, silentLog);
-  handlers.get("SIGTERM")?.();
-  assert.deepEqual(exits, [0], "nothing runs yet: nothing to drain");
-  stopping.use(running as RunningServer);
-  handlers.get("SIGTERM")?.();
-  assert.deepEqual([stops, exits], [1, [0]]);
-  nowMs += 999;
-  handlers.get("SIGTERM")?.();
-  handlers.get("SIGINT")?.();
-  assert.deepEqual([stops, exits], [1, [0]], "npm passes on what the terminal sent already");
-  nowMs += 1;
-  handlers.get("SIGINT")?.();
-  handlers.get("SIGTERM")?.();
-  assert.deepEqual([stops, exits], [1, [0, 130, 143]]);
 });
 
 test("every word is answered by a real server in the shape of the words", async () => {
