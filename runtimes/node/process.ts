@@ -11,6 +11,7 @@ import { nodeVitals } from "./vitals.ts";
 
 /** @param heapMaxBytes what the engine's heap may grow to */
 export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
   return {
     args: process.argv.slice(2),
     pid: process.pid,
@@ -28,15 +29,25 @@ export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
     stdout: (text) => writeAll(1, text),
     stderr: (text) => writeAll(2, text),
     isTerminal: () => isatty(1),
-    hasTerminal: () => [0, 1, 2].some((fd) => isatty(fd)),
+    hasTerminal: () => terminals.length > 0,
     onSignal(signal: Signal, handler: () => void): Cancel {
       process.on(signal, handler);
       return () => process.off(signal, handler);
     },
     spawn,
     self: () => ({ executable: process.execPath, script: process.argv[1] ?? "" }),
-    exit: (code) => process.exit(code),
+    exit(code) {
+      // Node puts a terminal back at exit, and aborts with a core where it is gone.
+      if (!terminals.every((fd) => isatty(fd))) endByHangup();
+      return process.exit(code);
+    },
   };
+}
+
+/** As by the signal that told of it, which nobody handles any more. */
+function endByHangup(): void {
+  process.removeAllListeners("SIGHUP");
+  process.kill(process.pid, "SIGHUP");
 }
 
 function heapLimit(): number {

@@ -1,5 +1,8 @@
 /** What signals do to a program that serves. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "node:test";
 import { silentLog } from "../../src/base/log.ts";
@@ -7,6 +10,8 @@ import { onStopSignals } from "../../src/cli/stop_signals.ts";
 import type { MonotonicMs, Signal } from "../../src/runtime.ts";
 import type { ServerProcess } from "../support/child.ts";
 import { hostRuntime } from "../support/runtime.ts";
+import { menagerieCommand } from "../support/server.ts";
+import { testUnless } from "../support/skip.ts";
 import { startServerCommand, untilWritten, withFolder } from "./cli.ts";
 
 /** A server that drains for ever, on a clock and at a terminal of the test's. */
@@ -80,3 +85,43 @@ test("a server and a gateway without a terminal, as under nohup, go on after a h
   const gateway = startServerCommand(["gateway", "--connect", "127.0.0.1:1", "--port", "0"]);
   await survivesHangup(gateway, /Serving HTTP/);
 });
+
+const SCRIPT = "/usr/bin/script";
+const noTerminal = existsSync(SCRIPT) ? undefined : `${SCRIPT} of util-linux is not there`;
+
+testUnless(
+  noTerminal,
+  "a server whose terminal is closed stops in order, and does not abort",
+  async () => {
+    await withFolder(async (folder) => {
+      const [log, code] = [join(folder, "log"), join(folder, "code")];
+      const words = [
+        ...menagerieCommand(),
+        "server",
+        "--port",
+        "0",
+        "--data-dir",
+        join(folder, "d"),
+      ]
+        .map((word) => `'${word}'`).join(" ");
+      // The shell dies of the hangup, which is then sent to its group; the one inside tells how the server ended.
+      const line =
+        `(trap "" HUP; ${words} -s admin.enableServer=false < /dev/tty > ${log} 2>&1; echo $? > ${code}) & wait`;
+      const terminal = spawn(SCRIPT, ["-qec", line, "/dev/null"], {
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      const until = async (file: string, pattern: RegExp): Promise<string> => {
+        for (let turn = 0;; turn++) {
+          const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+          if (pattern.test(text)) return text;
+          assert.ok(turn < 1000, `${file} never holds ${pattern}: ${text}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      await until(log, /Serving clients/);
+      terminal.kill("SIGKILL");
+      assert.ok([0, 129].includes(Number(await until(code, /\d\n/))), "no abort");
+      assert.match(await until(log, /Stopped/), /Stopping; .*signal=SIGHUP/);
+    });
+  },
+);
