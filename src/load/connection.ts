@@ -3,6 +3,7 @@
  * error and length checked; as many requests as a chunk answered leave in one write, straight from the ring's memory.
  * Nothing is allocated per request.
  */
+import { Code, codeName } from "../protocol/codes.ts";
 import type { Clock, Connection } from "../runtime.ts";
 import type { Histogram } from "./histogram.ts";
 import {
@@ -32,6 +33,21 @@ export interface LoadPlan {
   readonly latencies: Histogram;
   /** Called once: all of the budget was answered and the session closed, or something went wrong. */
   readonly onEnd: (error: Error | undefined) => void;
+}
+
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [Code.noNode, "the parent of the path is not there, or the znodes were removed meanwhile"],
+  [Code.noAuth, "an ACL does not allow it; choose another path"],
+  [Code.quotaExceeded, "the quota of the path is used up"],
+]);
+
+function refusal(err: number): Error {
+  const advice = ADVICE.get(err);
+  return new Error(
+    `The server answered a request with ${codeName(err)}${
+      advice === undefined ? "" : `: ${advice}`
+    }`,
+  );
 }
 
 export class LoadConnection implements HeadSink {
@@ -73,14 +89,8 @@ export class LoadConnection implements HeadSink {
     this.#batchTimes = new Float64Array(plan.window + 1);
     net.onData((chunk) => this.#onData(chunk));
     // The end of what it sends is enough: with all requests outstanding nothing would be written that it could refuse.
-    net.onEnd(() => this.#end(new Error("The server closed a connection")));
-    net.onClose((error) => {
-      this.#end(
-        new Error(
-          `The server closed a connection${error === undefined ? "" : `: ${error.message}`}`,
-        ),
-      );
-    });
+    net.onEnd(() => this.#end(this.#closed(undefined)));
+    net.onClose((error) => this.#end(this.#closed(error)));
     net.write(connectFrame());
   }
 
@@ -135,6 +145,7 @@ export class LoadConnection implements HeadSink {
       xid !== place + 1 ||
       (err === 0 ? wanted !== length && wanted !== ANY_LENGTH : err !== toleratedError)
     ) {
+      if (xid === place + 1 && err !== 0) throw refusal(err);
       throw new Error(
         `The reply is not the one expected: xid ${xid}, wanted ${
           place + 1
@@ -195,6 +206,16 @@ export class LoadConnection implements HeadSink {
     }
     // With `done` the bytes are lent, not copied: they stay as they are at least until their replies are here.
     this.#net.write(ring.bytes.subarray(ring.starts[from], ring.starts[to]), nothing);
+  }
+
+  #closed(error: Error | undefined): Error {
+    const why = error === undefined ? "" : `: ${error.message}`;
+    return new Error(
+      this.#isOpen
+        ? `The server closed a connection${why}`
+        : `The server closed a connection before it gave a session${why}; it takes ` +
+          "maxClientCnxns from one address, and none while it does not serve",
+    );
   }
 
   #end(error: Error | undefined): void {

@@ -61,3 +61,25 @@ test("wrong use is told in one line, and so is a server that is not there", asyn
   assert.equal(code, 1);
   assert.match(stderr, /^menagerie: The load failed: .*\n$/);
 });
+
+test("what the servers refuse is told with what to do about it", async () => {
+  const config = ["tickTime=2000", "admin.enableServer=false", "maxClientCnxns=3"];
+  const server = await startServer({ config });
+  try {
+    const flags = ["bench", "--connect", `127.0.0.1:${server.port}`, ...SHORT];
+    const many = await runCommand([...flags, "--connections", "10", "--json"]);
+    assert.equal(many.code, 1);
+    assert.match(
+      many.stderr,
+      /^menagerie: The load failed: .* maxClientCnxns from one address.*\n$/,
+    );
+    const orphan = await runCommand([...flags, "--path", "/no/such", "--json"]);
+    assert.equal(orphan.code, 1);
+    assert.match(
+      orphan.stderr,
+      /^menagerie: The load failed: .*NO_NODE: the parent of the path.*\n$/,
+    );
+  } finally {
+    await server.stop();
+  }
+});

@@ -89,7 +89,7 @@ test("connections are spread over the servers in turn", async () => {
 test("what the server refuses ends the load with its words", async () => {
   await using zk = await startServer();
   const failing = (some: Partial<LoadOptions>) => runLoad(host, load(zk.connectString, some));
-  await assert.rejects(failing({ base: "/no/such/parent" }), /error -101/);
+  await assert.rejects(failing({ base: "/no/such/parent" }), /with NO_NODE: the parent/);
   await assert.rejects(
     runLoad(host, load("127.0.0.1:1", {})),
     (error) => error instanceof Error && "code" in error && error.code === "REFUSED",
