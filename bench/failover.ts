@@ -4,6 +4,7 @@
  * new session and a write. Expected (written before measuring): Apache 3.8.0 about 360 ms, ours below 150 ms.
  */
 import { connect, type Socket } from "node:net";
+import { UsageError } from "../src/base/errors.ts";
 import { RealEnsemble, type ServerKind } from "../test/support/real_ensemble.ts";
 import { connectFrame, createFrame } from "../src/load/requests.ts";
 import { provenance } from "./support/machine.ts";
@@ -15,11 +16,11 @@ const PATIENCE_MS = 30_000;
 export async function failover(args: readonly string[]): Promise<void> {
   const rounds = Number(args[0] ?? 20);
   if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new Error(`Cannot make "${args[0]}" rounds: wanted failover [ROUNDS] [${KINDS}]`);
+    throw new UsageError(`Cannot make "${args[0]}" rounds: wanted failover [ROUNDS] [${KINDS}]`);
   }
   const kinds = (args[1]?.split(",") ?? KINDS).map((name) => {
     const kind = KINDS.find((known) => known === name);
-    if (kind === undefined) throw new Error(`Cannot start "${name}": wanted some of ${KINDS}`);
+    if (kind === undefined) throw new UsageError(`Cannot start "${name}": wanted some of ${KINDS}`);
     return kind;
   });
   console.log(JSON.stringify(provenance()));

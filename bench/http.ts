@@ -8,10 +8,12 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { UsageError } from "../src/base/errors.ts";
 import { type ServerProcess, startProcess } from "../test/support/child.ts";
 import { freePort } from "../test/support/ports.ts";
 import { projectRoot } from "../test/support/root.ts";
 import { provenance } from "./support/machine.ts";
+import { numberFrom } from "./support/refusal.ts";
 import { bunCommand, denoCommand } from "./support/servers.ts";
 
 const CONNECTIONS = 32;
@@ -29,13 +31,16 @@ interface Door {
 }
 
 export async function http(args: readonly string[]): Promise<void> {
-  const [what = "reads", first, second] = args;
+  const [what = "reads", ...rest] = args;
+  if (what !== "reads" && what !== "streams") {
+    throw new UsageError(`Cannot run "${what}": wanted reads or streams`);
+  }
+  const figures = rest.map((text) => numberFrom(1, what, text));
   console.log(JSON.stringify(provenance()));
   const folder = mkdtempSync(join(tmpdir(), "menagerie-http-bench-"));
   try {
-    if (what === "reads") await reads(folder, Number(first ?? 3), Number(second ?? 3));
-    else if (what === "streams") await streams(folder, Number(first ?? 5000));
-    else throw new Error(`Cannot run "${what}": wanted reads or streams`);
+    if (what === "reads") await reads(folder, figures[0] ?? 3, figures[1] ?? 3);
+    else await streams(folder, figures[0] ?? 5000);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -22,6 +22,7 @@ import { withEnsemble } from "./suite/ensemble.ts";
 import { runLoadProcess } from "./support/load_process.ts";
 import { provenance } from "./support/machine.ts";
 import { machineLoad } from "./support/processes.ts";
+import { numberFrom } from "./support/refusal.ts";
 import { bunCommand } from "./support/servers.ts";
 
 const SNAP_COUNT = 100_000;
@@ -57,12 +58,12 @@ function optionsOf(args: readonly string[]): Options {
   });
   return {
     kinds: values.kinds.split(","),
-    sizes: values.sizes.split(",").map(Number),
-    seconds: Number(values.seconds),
-    step: Number(values.step),
-    servers: Number(values.servers),
-    paceSeconds: Number(values.pace),
-    jvmWarmupSeconds: Number(values["jvm-warmup"]),
+    sizes: values.sizes.split(",").map((size) => numberFrom(1, "--sizes", size)),
+    seconds: numberFrom(0.1, "--seconds", values.seconds),
+    step: numberFrom(1, "--step", values.step),
+    servers: numberFrom(1, "--servers", values.servers),
+    paceSeconds: numberFrom(1, "--pace", values.pace),
+    jvmWarmupSeconds: numberFrom(0, "--jvm-warmup", values["jvm-warmup"]),
     out: values.out,
   };
 }

@@ -1,5 +1,6 @@
 /** `npm run bench -- [WHAT] [ARGS]`: the benches by name; without one, the suite. */
 import process from "node:process";
+import { refusalOf } from "./support/refusal.ts";
 
 type Bench = (args: readonly string[]) => Promise<void>;
 
@@ -33,5 +34,12 @@ if (bench === undefined) {
   console.error(`Cannot run the bench "${first}": wanted ${Object.keys(BENCHES).join(", ")}`);
   process.exitCode = 2;
 } else {
-  await bench(isFlag ? [first, ...rest] : rest);
+  try {
+    await bench(isFlag ? [first, ...rest] : rest);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    console.error(refusal);
+    process.exitCode = 2;
+  }
 }

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { UsageError } from "../src/base/errors.ts";
 import { projectRoot } from "../test/support/root.ts";
 import { provenance } from "./support/machine.ts";
 import { machineLoad } from "./support/processes.ts";
@@ -50,7 +51,7 @@ export function profiles(args: readonly string[]): void {
   const names = Object.keys(WORKLOADS);
   const workloads = values.workloads.split(",").map((name) => known(name, names, "--workloads"));
   const top = Number(values.top);
-  if (!Number.isInteger(top) || top < 1) throw new Error(`Cannot take --top "${values.top}"`);
+  if (!Number.isInteger(top) || top < 1) throw new UsageError(`Cannot take --top "${values.top}"`);
   const { date, commit, machine } = provenance();
   console.log(`${date}, commit ${commit}, load ${machineLoad().toFixed(1)}\n${machine}\n`);
   console.log(`| | ${runtimes.join(" | ")} |\n|---|${"---|".repeat(runtimes.length)}`);
@@ -62,7 +63,7 @@ export function profiles(args: readonly string[]): void {
 
 function known<T extends string>(name: string, all: readonly T[], flag: string): T {
   const found = all.find((one) => one === name);
-  if (found === undefined) throw new Error(`Cannot take ${flag} "${name}": wanted ${all}`);
+  if (found === undefined) throw new UsageError(`Cannot take ${flag} "${name}": wanted ${all}`);
   return found;
 }
 

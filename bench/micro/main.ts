@@ -7,6 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { UsageError } from "../../src/base/errors.ts";
 import { projectRoot } from "../../test/support/root.ts";
 import { formatFigure } from "../figures.ts";
 import { type Provenance, provenance } from "../support/machine.ts";
@@ -36,7 +37,7 @@ export function micro(args: readonly string[]): void {
   for (const name of values.runtimes.split(",")) {
     const runtime = RUNTIMES.find((known) => known === name);
     if (runtime === undefined) {
-      throw new Error(`Cannot take --runtimes "${name}": wanted ${RUNTIMES}`);
+      throw new UsageError(`Cannot take --runtimes "${name}": wanted ${RUNTIMES}`);
     }
     const record = { ...measure(runtime), from, machineLoad: machineLoad() };
     const path = join(projectRoot(), `bench/baseline/micro_${runtime}.json`);

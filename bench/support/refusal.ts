@@ -1,0 +1,16 @@
+/** Arguments that a bench cannot use are told in a sentence; what else goes wrong keeps its stack. */
+import { UsageError } from "../../src/base/errors.ts";
+
+/** @returns undefined: it is no refusal of arguments */
+export function refusalOf(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.message;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return code.startsWith("ERR_PARSE_ARGS") ? (error as Error).message : undefined;
+}
+
+/** @throws {UsageError} */
+export function numberFrom(min: number, flag: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= min && Number.isFinite(value)) return value;
+  throw new UsageError(`Cannot take ${flag} "${text}": wanted a number from ${min}`);
+}
