@@ -2,7 +2,7 @@
  * Apache's AdminServer (operations §3) without its HTTP: what each command answers. Keys and their order are Apache's;
  * codes say what its own 200s leave unsaid: 404 for a command that does not exist, 503 while the server does not serve.
  */
-import { messageOf } from "../base/errors.ts";
+import { CorruptionError, messageOf } from "../base/errors.ts";
 import { hexOf } from "../base/zxid.ts";
 import type { Identity } from "../protocol/acl.ts";
 import type { Runtime } from "../runtime.ts";
@@ -46,7 +46,14 @@ export interface AdminRequest {
   /** The peer's address. */
   readonly host: string;
   /** Undefined: the request has none. */
-  readonly body?: ByteSource | undefined;
+  readonly body?: RequestBody | undefined;
+}
+
+/** Read as it comes. */
+export interface RequestBody extends ByteSource {
+  /** It ended before it was whole: the client's doing, whatever became of the command. */
+  readonly isCut: boolean;
+  readonly takenBytes: number;
 }
 
 export interface AdminAnswer {
@@ -281,15 +288,24 @@ export class AdminCommands {
       counters.restoresRateLimited++;
       return failure(429, "restore", "A snapshot was restored a moment ago");
     }
+    const { body } = request;
     try {
-      const zxid = await control.restore(request.body);
+      const zxid = await control.restore(body);
       if (zxid === undefined) {
         return failure(503, "restore", "Another snapshot is being restored");
       }
       return { status: 200, body: { last_zxid: zxid, command: "restore", error: null } };
     } catch (error) {
       counters.restoreErrors++;
-      return failure(500, "restore", messageOf(error));
+      if (body.isCut) {
+        this.#lastMs.delete("restore"); // nothing was restored: the whole of it may follow at once
+        const why = `The body ended after ${body.takenBytes} bytes, before it was whole`;
+        return failure(400, "restore", `${why}; nothing was changed: send all of the snapshot`);
+      }
+      const advice = error instanceof CorruptionError
+        ? "; nothing was changed: send a snapshot as a server wrote it"
+        : "";
+      return failure(500, "restore", messageOf(error) + advice);
     }
   }
 

@@ -1,13 +1,18 @@
 /** /commands, /metrics and /health: HTTP around admin/'s answers (operations §3, §4.1). */
 import { Hono } from "hono";
-import { AdminCommands, type AdminHost, type AdminRequest } from "../admin/admin_commands.ts";
+import {
+  AdminCommands,
+  type AdminHost,
+  type AdminRequest,
+  type RequestBody,
+} from "../admin/admin_commands.ts";
 import { javaJson } from "../admin/java_json.ts";
 import { PROMETHEUS_TYPE, prometheusText } from "../admin/prometheus.ts";
 import { hexOf } from "../base/zxid.ts";
 import type { Fs } from "../runtime.ts";
 import type { SnapshotFile } from "../server/control.ts";
-import type { ByteSource } from "../storage/byte_stream.ts";
 import type { DoorEnv } from "./context.ts";
+import { arriving } from "./formats.ts";
 import { whole } from "./whole.ts";
 
 const JSON_TYPE = "application/json;charset=utf-8";
@@ -88,21 +93,29 @@ function addHealth(app: Hono<DoorEnv>, { view }: AdminHost): void {
   );
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Read as fast as it is used. */
-function bodyOf({ body, headers }: Request): ByteSource | undefined {
+function bodyOf({ body, headers }: Request): Mutable<RequestBody> | undefined {
   if (body === null || headers.get("content-length") === "0") return undefined;
   const reader = body.getReader();
   let rest = new Uint8Array(0);
   return {
+    isCut: false,
+    takenBytes: 0,
     async read(into) {
       while (rest.length === 0) {
-        const { done, value } = await reader.read();
+        const { done, value } = await arriving(reader.read()).catch((error: unknown) => {
+          this.isCut = true;
+          throw error;
+        });
         if (done) return 0;
         rest = value;
       }
       const count = Math.min(rest.length, into.length);
       into.set(rest.subarray(0, count));
       rest = rest.subarray(count);
+      this.takenBytes += count;
       return count;
     },
   };

@@ -85,7 +85,7 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
 }
 
 /** Of a body that nobody else reads, so that its sender alone can make this fail. @throws {CutShort} */
-async function arriving<T>(part: Promise<T>): Promise<T> {
+export async function arriving<T>(part: Promise<T>): Promise<T> {
   try {
     return await part;
   } catch (error) {

@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Hono } from "hono";
 import { type Client, connect, textOf } from "../../src/client/index.ts";
+import { adminRoutes } from "../../src/gateway/admin_routes.ts";
+import type { DoorEnv } from "../../src/gateway/context.ts";
+import { responseOf } from "../../src/gateway/whole.ts";
 import { startServer } from "../../src/server/server.ts";
 import { projectRoot } from "../support/root.ts";
 import { json, type Stage, withDoor } from "./door.ts";
@@ -105,7 +109,10 @@ test("what cannot be used changes nothing", async () => {
     for (const body of [new Uint8Array([1, 2, 3]), file.subarray(0, file.length / 2)]) {
       const answer = await restore(url, body);
       assert.equal(answer.status, 500);
-      assert.match(String((await json(answer))["error"]), /^Cannot restore the snapshot: /);
+      assert.match(
+        String((await json(answer))["error"]),
+        /^Cannot restore the snapshot: .*; nothing was changed: send a /,
+      );
     }
     assert.equal((await restore(url, undefined)).status, 400);
     assert.equal((await restore(url, file, "x509 ann")).status, 401);
@@ -117,6 +124,48 @@ test("what cannot be used changes nothing", async () => {
     assert.equal(await metric(url, "restore_error_count"), 2);
     await zk.close();
   }, { adminRateLimitMs: 0 });
+});
+
+test("an upload that breaks off is the client's failure, and may be sent again at once", async () => {
+  await withDoor(async ({ url, server, runtime }) => {
+    const file = await snapshot(url);
+    const { view, control } = server;
+    const host = { view, control, runtime, version: "test", initialConfiguration: "" };
+    const routes = adminRoutes(host, "/commands");
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (pulls++ === 0) controller.enqueue(file.subarray(0, 40));
+        else controller.error(new TypeError("the host's words"));
+      },
+    });
+    const request = new Request("http://localhost/commands/restore", {
+      method: "POST",
+      headers: { authorization },
+      body,
+      duplex: "half",
+    } as RequestInit);
+    const remote = { host: "127.0.0.1", port: 1, family: 4 as const };
+    const app = new Hono<DoorEnv>();
+    app.use(async (c, next) => {
+      c.set("caller", { host: remote.host, credentials: [] });
+      await next();
+    });
+    app.route("/", routes);
+    const peer = { remote, upgrade: () => undefined };
+    const answer = responseOf(await app.fetch(request, { peer }), peer);
+    assert.equal(answer.status, 400);
+    assert.equal(
+      (await json(answer))["error"],
+      "The body ended after 40 bytes, before it was whole; nothing was changed: send all of the snapshot",
+    );
+    const again = new Request("http://localhost/commands/restore", {
+      method: "POST",
+      headers: { authorization },
+      body: file as Uint8Array<ArrayBuffer>,
+    });
+    assert.equal((await app.fetch(again, { peer })).status, 200, "within the interval");
+  });
 });
 
 test("one in an interval, and none when it is switched off", async () => {
