@@ -27,7 +27,9 @@ import type { ChildrenResult, CreateResult, DataResult, Stat } from "./results.t
 import type { SessionIdentity, SessionState } from "./session_machine.ts";
 import { Watch, type WatchMode } from "./watch.ts";
 import { sinkOf, type Watcher, type WatchListener, type WatchSink } from "./watch_events.ts";
-import type { WatchKind } from "./watch_registry.ts";
+import { KINDS_OF, TYPE_OF, type WatchType } from "./watch_registry.ts";
+
+export type { WatchType };
 
 export interface ReadOptions extends CallOptions {
   /** Told once of the next change: a callback, or a {@link WatchQueue}. */
@@ -51,16 +53,6 @@ export interface ReconfigOptions extends CallOptions {
   /** Only if this is the present configuration; default -1: any. */
   readonly fromConfig?: number | undefined;
 }
-
-/** What removeWatches and checkWatches are about. */
-export type WatchType = "children" | "data" | "any" | "persistent" | "persistentRecursive";
-const KINDS: Readonly<Record<WatchType, readonly WatchKind[]>> = {
-  children: ["child"],
-  data: ["data", "exists"],
-  any: ["data", "exists", "child", "persistent", "recursive"],
-  persistent: ["persistent"],
-  persistentRecursive: ["recursive"],
-};
 
 const CONFIG_PATH = "/zookeeper/config";
 const STATES_KEPT = 64;
@@ -272,13 +264,7 @@ export class Client implements AsyncDisposable {
     const operation = mode === "recursive"
       ? operations.addRecursiveWatch
       : operations.addPersistentWatch;
-    try {
-      await this.#call(operation, path, undefined, undefined, options, watch);
-    } catch (error) {
-      // Given up, not refused: the server adds the watch yet, and would tell of every change for nobody.
-      if ((error as ZkError).outcome === "unknown") void this.#removeAtServer(path, mode);
-      throw error;
-    }
+    await this.#call(operation, path, undefined, undefined, options, watch);
     return watch;
   }
 
@@ -302,7 +288,7 @@ export class Client implements AsyncDisposable {
 
   /** All of this client's watches of a type on a path, here and at the server. @throws {ZkError} NO_WATCHER */
   async removeWatches(path: string, type: WatchType, options?: CallOptions): Promise<void> {
-    const operation = { ...operations.removeWatches, removes: KINDS[type] };
+    const operation = { ...operations.removeWatches, removes: KINDS_OF[type] };
     await this.#call(operation, path, WatcherType[type], undefined, options);
   }
 
@@ -352,18 +338,15 @@ export class Client implements AsyncDisposable {
   async #removeWatch(watch: Watch): Promise<void> {
     const { path, mode } = watch;
     const isLast = this.#driver.registry.remove(mode, this.#chroot.full(path), watch);
-    if (isLast) await this.#removeAtServer(path, mode);
-  }
-
-  #removeAtServer(path: string, mode: WatchMode): Promise<void> {
-    return this.#dropAtServer(path, mode === "recursive" ? "persistentRecursive" : "persistent");
+    if (isLast) await this.#dropAtServer(path, TYPE_OF[mode]);
   }
 
   async #dropAtServer(path: string, type: WatchType): Promise<void> {
     const isConnected = this.state === "connected" || this.state === "connectedReadOnly";
     // A watch that is there, or about to be, shares the server's entry: it must stay.
     const { pipeline, registry } = this.#driver, full = this.#chroot.full(path);
-    const isWanted = pipeline.isWatching(KINDS[type], full) || registry.has(KINDS[type], full);
+    const isWanted = pipeline.isWatching(KINDS_OF[type], full) ||
+      registry.has(KINDS_OF[type], full);
     if (!isConnected || isWanted) return;
     await this.#call(operations.removeWatches, path, WatcherType[type], undefined, undefined)
       .catch(() => {
@@ -386,7 +369,15 @@ export class Client implements AsyncDisposable {
     if (problem !== undefined) return Promise.reject(misuse(operation.name, path, problem));
     const sink = watcher === undefined ? undefined : sinkOf(watcher);
     const full = isPrefix ? this.#chroot.prefix + path : this.#chroot.full(path);
-    return this.#driver.pipeline.call(operation, path, full, a, b, options, sink);
+    const answer = this.#driver.pipeline.call(operation, path, full, a, b, options, sink);
+    if (sink !== undefined) {
+      answer.catch(({ outcome }: ZkError) => {
+        // Given up, not refused: the server adds the watch yet, and would tell of changes for nobody.
+        const kind = outcome === "unknown" ? operation.watches : undefined;
+        if (kind !== undefined) void this.#dropAtServer(path, TYPE_OF[kind]);
+      });
+    }
+    return answer;
   }
 
   #raw<T, A, B>(operation: Operation<T, A, B>, a: A, b: B, options?: CallOptions): Promise<T> {

@@ -18,6 +18,22 @@ import {
 /** One-shot tables, then persistent ones; the order is that of SetWatches2. */
 export const WATCH_KINDS = ["data", "exists", "child", "persistent", "recursive"] as const;
 export type WatchKind = (typeof WATCH_KINDS)[number];
+/** What removeWatches and checkWatches are about. */
+export type WatchType = "children" | "data" | "any" | "persistent" | "persistentRecursive";
+export const KINDS_OF: Readonly<Record<WatchType, readonly WatchKind[]>> = {
+  children: ["child"],
+  data: ["data", "exists"],
+  any: WATCH_KINDS,
+  persistent: ["persistent"],
+  persistentRecursive: ["recursive"],
+};
+export const TYPE_OF: Readonly<Record<WatchKind, WatchType>> = {
+  data: "data",
+  exists: "data",
+  child: "children",
+  persistent: "persistent",
+  recursive: "persistentRecursive",
+};
 type Table = Map<string, Set<WatchSink>>;
 
 /** One setWatches request: paths by kind. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connectWith } from "../../src/client/connect.ts";
-import type { Client, Stat, ZkError } from "../../src/client/index.ts";
+import type { Client, ReadOptions, Stat, ZkError } from "../../src/client/index.ts";
 import { Op } from "../../src/protocol/ops.ts";
 import { STAT_BYTES } from "../../src/protocol/records.ts";
 import type { Connection, Runtime } from "../../src/runtime.ts";
@@ -61,6 +61,52 @@ test("a watch whose call was given up does not stay at the server, unless anothe
       await kept.close();
       assert.equal((await failure(zk.checkWatches("/", type))).code, "NO_WATCHER");
     }
+    await zk.close();
+  }));
+
+/** What one turn of microtasks issues is sent at its end; an answer takes longer. */
+async function abortedOnceSent<T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const answer = read(stop.signal);
+  answer.catch(() => {});
+  for (let round = 0; round < 10; round++) await Promise.resolve();
+  stop.abort();
+  return await answer;
+}
+
+test("a read with a watch that was given up leaves none at the server, unless another needs it", () =>
+  inSim({}, async (stage) => {
+    const zk = await connectWith(stage.runtime, `${stage.host}:${stage.port}`);
+    await zk.create("/a");
+    const heard: string[] = [];
+    const own = () => {};
+    for (
+      const [type, read] of [
+        ["data", (options: ReadOptions) => zk.getData("/a", options)],
+        ["data", (options: ReadOptions) => zk.exists("/a", options)],
+        ["children", (options: ReadOptions) => zk.getChildren("/a", options)],
+      ] as const
+    ) {
+      const giveUp = () =>
+        failure(abortedOnceSent<unknown>((signal) => read({ watch: own, signal })));
+      assert.equal((await giveUp()).outcome, "unknown");
+      await zk.sync();
+      assert.equal((await failure(zk.checkWatches("/a", type))).code, "NO_WATCHER");
+      const gone = giveUp(); // beside one that is not answered yet
+      await read({ watch: () => heard.push(type) });
+      await gone;
+      await giveUp(); // and beside one that is
+      await zk.sync();
+      await zk.checkWatches("/a", type);
+      if (type === "data") await zk.setData("/a", "1");
+      else await zk.create("/a/b");
+      await zk.sync();
+    }
+    assert.deepEqual(heard, ["data", "data", "children"]);
+    const missing = abortedOnceSent((signal) => zk.exists("/none", { watch: own, signal }));
+    assert.equal((await failure(missing)).outcome, "unknown");
+    await zk.sync();
+    assert.equal((await failure(zk.checkWatches("/none", "data"))).code, "NO_WATCHER");
     await zk.close();
   }));
 
