@@ -132,6 +132,12 @@ export class AclTable {
     for (const [id, entry] of this.#entries) if (entry.users > 0) yield [id, entry.list];
   }
 
+  /** Whether a list is among today's `entries`, for ids asked about later: none is given to another list meanwhile. */
+  entriesOfNow(): (id: number) => boolean {
+    const idle = new Set(this.#idle), next = this.#nextId;
+    return (id) => id < next && this.#entries.has(id) && !idle.has(id);
+  }
+
   /** A list under the key that a snapshot gives it; a later one of the same key wins, as in Apache. */
   load(key: number, list: readonly Acl[]): void {
     const id = this.#idForNewKey(key);

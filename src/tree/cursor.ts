@@ -6,25 +6,43 @@
 import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
 import type { Writer } from "../jute/writer.ts";
+import { OPEN_ACL_ID } from "./acl.ts";
 import * as L from "./layout.ts";
 import { copyBytes, type NodeStore, ROOT } from "./node_store.ts";
 import { STORED_STAT_BYTES, writeStoredStat } from "./stat_block.ts";
 
 /** Lengths of path and data, ACL key. */
 const RECORD_FIXED_BYTES = 4 + 4 + 8 + STORED_STAT_BYTES;
+/**
+ * Of a znode that got an ACL list which is not in the snapshot: the log gives it again. Its id would not do, for Apache hands
+ * out the keys behind the snapshot's largest, and the setACL that is replayed would take that key's list from others.
+ */
+const KEY_OF_NO_LIST = 0;
 
 export class TreeCursor {
   readonly #nodes: NodeStore;
   readonly #czxidMax: number;
+  readonly #hasList: (aclId: number) => boolean;
   readonly #onClose: (cursor: TreeCursor) => void;
+  #aclId = OPEN_ACL_ID;
+  #aclKey = OPEN_ACL_ID;
   /** Invariant: live and not left out, or -1 at the end. */
   #next: number;
   #isClosed = false;
 
-  /** @param onClose takes the cursor off the tree's list of readers */
-  constructor(nodes: NodeStore, czxidMax: Zxid, onClose: (cursor: TreeCursor) => void) {
+  /**
+   * @param hasList whether the snapshot's ACL lists have it
+   * @param onClose takes the cursor off the tree's list of readers
+   */
+  constructor(
+    nodes: NodeStore,
+    czxidMax: Zxid,
+    hasList: (aclId: number) => boolean,
+    onClose: (cursor: TreeCursor) => void,
+  ) {
     this.#nodes = nodes;
     this.#czxidMax = czxidMax;
+    this.#hasList = hasList;
     this.#onClose = onClose;
     this.#next = this.#skipNewer(ROOT);
   }
@@ -73,8 +91,17 @@ export class TreeCursor {
     this.#nodes.fillPath(id, pathLength, w.bytes, w.pos);
     w.pos += pathLength;
     writeDataOf(this.#nodes, id, w);
-    w.int64Number(page[base + L.ACL_ID] as number);
+    w.int64Number(this.#keyOf(page[base + L.ACL_ID] as number));
     writeStoredStat(this.#nodes, id, w);
+  }
+
+  /** Neighbours mostly share a list. */
+  #keyOf(aclId: number): number {
+    if (aclId !== this.#aclId) {
+      this.#aclId = aclId;
+      this.#aclKey = aclId === OPEN_ACL_ID || this.#hasList(aclId) ? aclId : KEY_OF_NO_LIST;
+    }
+    return this.#aclKey;
   }
 
   #skipNewer(id: number): number {

@@ -236,9 +236,9 @@ export class Tree extends TreeView {
     this.#addSystemNodes();
   }
 
-  /** Reads the tree as it changes, without znodes whose czxid is larger; close it. */
+  /** Reads the tree as it changes, without znodes whose czxid is larger; opened with the ACL lists at hand. Close it. */
   openCursor(czxidMax: Zxid): TreeCursor {
-    const cursor = new TreeCursor(this.nodes, czxidMax, (closed) => {
+    const cursor = new TreeCursor(this.nodes, czxidMax, this.acls.entriesOfNow(), (closed) => {
       this.#cursors.splice(this.#cursors.indexOf(closed), 1);
     });
     this.#cursors.push(cursor);
