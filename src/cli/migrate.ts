@@ -60,7 +60,8 @@ async function checkFiles(
   const loaded = await checkData(runtime, server, stored, findings);
   if (loaded === undefined) return undefined;
   checkTree(loaded.db, server, findings);
-  await checkEpochs(runtime, stored.snapshotFolder, loaded.lastZxid, findings);
+  // A server of its own, ours or Apache's, does not read them.
+  if (isEnsemble) await checkEpochs(runtime, stored.snapshotFolder, loaded.lastZxid, findings);
   return loaded;
 }
 

@@ -1,4 +1,5 @@
 // `menagerie migrate --check`: what it finds in directories, snapshots, logs and trees that Apache 3.9.5 wrote.
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -13,6 +14,7 @@ import {
   appendTxn,
   type Case,
   checked,
+  ENSEMBLE,
   expectFinding,
   finds,
   flip,
@@ -41,23 +43,42 @@ finds(
   "files-misplaced",
   /log\.1 lies here, and logs belong into .*logs\/version-2/,
 );
+/** Of server 1 of an ensemble, with these texts in its epoch files. */
+function withEpochs(accepted: string | undefined, current: string): Case {
+  const spoil: Case["spoil"] = ({ data, files }) => {
+    writeFileSync(join(data, "myid"), "1");
+    if (accepted !== undefined) writeFileSync(join(files, "acceptedEpoch"), accepted);
+    writeFileSync(join(files, "currentEpoch"), current);
+  };
+  return { config: ENSEMBLE, spoil };
+}
 finds(
   "a promise below what was taken over",
-  {
-    spoil: ({ files }) => {
-      writeFileSync(join(files, "acceptedEpoch"), "1");
-      writeFileSync(join(files, "currentEpoch"), "2");
-    },
-  },
+  withEpochs("1", "2"),
   "blocker",
   "epochs",
   /acceptedEpoch is 1, below currentEpoch 2/,
 );
-test("epochs: an epoch file without a number", async () => {
-  const spoil: Case["spoil"] = ({ files }) => writeFileSync(join(files, "acceptedEpoch"), "x");
-  await checked({ spoil }, (looked) => {
-    expectFinding(looked, "blocker", "epochs", /acceptedEpoch: it holds no number/);
-  });
+finds(
+  "a promise that is missing, and an epoch without a txn",
+  withEpochs(undefined, "2"),
+  "blocker",
+  "epochs",
+  /acceptedEpoch is missing, so that the last zxid 0x3d makes it 0, below currentEpoch 2/,
+);
+finds(
+  "an epoch file without a number",
+  withEpochs("x", "0"),
+  "blocker",
+  "epochs",
+  /acceptedEpoch: it holds no number/,
+);
+test("epochs: a server of its own does without", async () => {
+  for (const accepted of ["1", "x"]) {
+    await checked({ ...withEpochs(accepted, "2"), config: [] }, ({ findings }) => {
+      assert.equal(findings.count("blocker"), 0);
+    });
+  }
 });
 for (const [free, level] of [[1024 * 1024, "blocker"], [100 * 1024 * 1024, "warning"]] as const) {
   const runtime: Case["runtime"] = (host) => ({

@@ -21,16 +21,20 @@ export async function checkEpochs(
     const epoch = await readEpochFile(context, folder, name);
     if (epoch === undefined && await fs.stat(fs.join(folder, name)) !== undefined) {
       findings.add("blocker", "epochs", fs.join(folder, name), "it holds no number", ADVICE);
+      return NaN;
     }
     return epoch;
   };
   const accepted = await read("acceptedEpoch"), current = await read("currentEpoch");
-  const logged = epochOf(lastZxid);
-  if (accepted === undefined) return;
-  if (current !== undefined && accepted < current) {
-    const what = `acceptedEpoch is ${accepted}, below currentEpoch ${current}`;
+  const logged = Math.max(epochOf(lastZxid), 0);
+  // What is no number was told, and is neither below nor above.
+  if (current !== undefined && current > (accepted ?? logged)) {
+    const found = accepted === undefined
+      ? `missing, so that the last zxid ${formatZxid(lastZxid)} makes it ${logged}`
+      : String(accepted);
+    const what = `acceptedEpoch is ${found}, below currentEpoch ${current}`;
     findings.add("blocker", "epochs", folder, what, ADVICE);
-  } else if (logged > accepted) {
+  } else if (accepted !== undefined && logged > accepted) {
     const what = `acceptedEpoch is ${accepted}, below the epoch of the last zxid ${
       formatZxid(lastZxid)
     }`;
