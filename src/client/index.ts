@@ -34,7 +34,7 @@ export type { CreateMode, NodeOptions } from "./create_mode.ts";
 export { type Outcome, ZkError, type ZkErrorCode } from "./errors.ts";
 export type { Live } from "./live.ts";
 export type { ChildrenValue, NodeValue } from "./live_sources.ts";
-export type { Multi, MultiRead, ReadResult } from "./multi.ts";
+export type { Multi, MultiCreateResult, MultiRead, ReadResult } from "./multi.ts";
 export type { Data } from "./operations.ts";
 export type { Auth, ConnectOptions } from "./options.ts";
 export {

@@ -17,14 +17,7 @@ import {
   writeSetData,
 } from "./operations.ts";
 import { type Chroot, pathProblem, prefixProblem } from "./paths.ts";
-import {
-  type CreateResult,
-  type DataResult,
-  readData,
-  readStat,
-  readTexts,
-  type Stat,
-} from "./results.ts";
+import { type DataResult, readData, readPath, readStat, readTexts, type Stat } from "./results.ts";
 
 /** Sends a finished body; given by the client. */
 export type SendMulti = <T>(
@@ -40,6 +33,15 @@ interface Step {
   /** Type of its entry in the reply. */
   readonly type: number;
   readonly read: (r: Reader) => unknown;
+  /** Of a create that the server answers as the older operation: Apache 3.8 does so inside a multi. */
+  readonly readBare?: (r: Reader) => unknown;
+}
+
+/** What a multi's create gives: Apache's servers of 3.8 tell the path alone, `stat` is then undefined. */
+export interface MultiCreateResult {
+  /** The real one, with the number of a sequential node. */
+  readonly path: string;
+  readonly stat: Stat | undefined;
 }
 
 const NO_VERSION = -1;
@@ -91,6 +93,7 @@ class Batch {
       r.skip(5); // done, err: the entry's own code follows for errors
       if (type === Op.error) results.push(onError(r.int32(), step, index));
       else if (type === step.type) results.push(step.read(r));
+      else if (type === Op.create && step.readBare !== undefined) results.push(step.readBare(r));
       else {throw new JuteError(
           `Entry ${index} of the multi has type ${type}, expected ${step.type}`,
         );}
@@ -121,19 +124,23 @@ export class Multi<R extends readonly unknown[] = []> {
     this.#send = send;
   }
 
-  create(path: string, data: Data = null, options?: NodeOptions): Multi<[...R, CreateResult]> {
+  create(path: string, data: Data = null, options?: NodeOptions): Multi<[...R, MultiCreateResult]> {
     const { op, kind, acl, isSequential } = createPlan(path, options);
     const { chroot } = this.#batch;
-    const read = (r: Reader): CreateResult => {
+    const read = (r: Reader): MultiCreateResult => {
       const result = readCreated(r);
       return { ...result, path: chroot.own(result.path) };
     };
+    const readBare = (r: Reader): MultiCreateResult => ({
+      path: chroot.own(readPath(r)),
+      stat: undefined,
+    });
     const write = op === Op.createTtl ? writeCreateTtl : writeCreate;
-    const step = { name: "create", path, type: Op.create2, read };
+    const step = { name: "create", path, type: Op.create2, read, readBare };
     this.#batch.add(step, op, isSequential, (w, full) => {
       write(w, full, { data, acl }, kind);
     });
-    return this as unknown as Multi<[...R, CreateResult]>;
+    return this as unknown as Multi<[...R, MultiCreateResult]>;
   }
 
   delete(path: string, version: number = NO_VERSION): Multi<[...R, void]> {

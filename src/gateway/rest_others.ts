@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type * as v from "valibot";
 import type { Client } from "../client/client.ts";
-import type { Multi } from "../client/multi.ts";
+import type { Multi, MultiCreateResult } from "../client/multi.ts";
 import type { Stat } from "../client/results.ts";
 import type { HttpSession } from "./clients.ts";
 import type { DoorEnv } from "./context.ts";
@@ -105,8 +105,8 @@ function multiOf(client: Client, ops: readonly Op[]): Multi<readonly unknown[]> 
 
 function resultOf({ op, path }: Op, result: unknown): object {
   if (op === "create") {
-    const created = result as { readonly path: string; readonly stat: Stat };
-    return { op, path: created.path, stat: statOf(created.stat) };
+    const { path: made, stat } = result as MultiCreateResult;
+    return { op, path: made, ...(stat === undefined ? {} : { stat: statOf(stat) }) };
   }
   return op === "setData" ? { op, path, stat: statOf(result as Stat) } : { op, path };
 }

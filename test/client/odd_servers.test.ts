@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "../../src/protocol/codes.ts";
 import { Op } from "../../src/protocol/ops.ts";
+import { Writer } from "../../src/jute/writer.ts";
 import { failure, reached } from "./cases.ts";
 import { header, play } from "./scripted_server.ts";
 
@@ -52,4 +53,21 @@ test("a read-only server serves reads until another takes writes; the session do
     a.isro = b.isro = "rw";
     await reached(zk, "connected");
     assert.deepEqual([...a.sessions, ...b.sessions], [0n, 0n]);
+  }));
+
+test("a multi's create answered as the older operation, as by Apache 3.8, gives the path alone", () =>
+  play(async ({ a, b }, open) => {
+    const zk = await open();
+    a.reply = b.reply = (xid) => {
+      const w = new Writer();
+      for (const path of ["/root/made", undefined]) {
+        w.int32(path === undefined ? -1 : Op.create);
+        w.bool(path === undefined);
+        w.int32(path === undefined ? -1 : 0);
+        if (path !== undefined) w.ustring(path);
+      }
+      return header(xid, 0, w.written());
+    };
+    const [made] = await zk.multi().create("/root/made").commit();
+    assert.deepEqual(made, { path: "/root/made", stat: undefined });
   }));

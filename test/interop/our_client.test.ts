@@ -71,3 +71,15 @@ test("the server ends in order", async () => {
   await truth.close();
   await server.stop();
 });
+
+test("a multi that creates, at Apache 3.8.0: its reply has no stat", async () => {
+  const [port, runtime] = [await freePort(), await hostRuntime()];
+  const server = await startApache({ version: "3.8.0", port });
+  const zk = await connect(`127.0.0.1:${port}`, { runtime });
+  const [node, container] = await zk.multi().create("/node", "1")
+    .create("/container", "", { mode: "container" }).commit();
+  assert.deepEqual(node, { path: "/node", stat: undefined });
+  assert.equal(container.stat?.version, 0);
+  await zk.close();
+  await server.stop();
+});
