@@ -14,8 +14,8 @@ import { STORED_STAT_BYTES, writeStoredStat } from "./stat_block.ts";
 /** Lengths of path and data, ACL key. */
 const RECORD_FIXED_BYTES = 4 + 4 + 8 + STORED_STAT_BYTES;
 /**
- * Of a znode that got an ACL list which is not in the snapshot: the log gives it again. Its id would not do, for Apache hands
- * out the keys behind the snapshot's largest, and the setACL that is replayed would take that key's list from others.
+ * Of a znode whose list is unknown since it was loaded. Its id would not do, for Apache hands out the keys behind the
+ * snapshot's largest, and a setACL that is replayed would take that key's list from others.
  */
 const KEY_OF_NO_LIST = 0;
 
@@ -26,6 +26,11 @@ export class TreeCursor {
   readonly #onClose: (cursor: TreeCursor) => void;
   #aclId = OPEN_ACL_ID;
   #aclKey = OPEN_ACL_ID;
+  /**
+   * Of znodes whose ACL was set since: the new list may not be in the snapshot. The log sets it again, and who restores the
+   * snapshot alone gets the one before.
+   */
+  readonly #keysBefore = new Map<number, number>();
   /** Invariant: live and not left out, or -1 at the end. */
   #next: number;
   #isClosed = false;
@@ -79,20 +84,29 @@ export class TreeCursor {
     this.#onClose(this);
   }
 
+  /** The tree is about to give it another list. */
+  beforeSetAcl(id: number): void {
+    if (!this.#keysBefore.has(id)) this.#keysBefore.set(id, this.#keyOf(this.#aclIdOf(id)));
+  }
+
   /** The tree is about to remove this leaf. */
   beforeRemoval(id: number): void {
+    this.#keysBefore.delete(id);
     if (id === this.#next) this.#next = this.#skipNewer(this.#nodes.afterSubtree(id));
   }
 
   #writeRecord(id: number, w: Writer): void {
-    const page = this.#nodes.pageOf(id), base = this.#nodes.baseOf(id);
     const pathLength = this.#nodes.pathLength(id);
     w.int32(pathLength);
     this.#nodes.fillPath(id, pathLength, w.bytes, w.pos);
     w.pos += pathLength;
     writeDataOf(this.#nodes, id, w);
-    w.int64Number(this.#keyOf(page[base + L.ACL_ID] as number));
+    w.int64Number(this.#keysBefore.get(id) ?? this.#keyOf(this.#aclIdOf(id)));
     writeStoredStat(this.#nodes, id, w);
+  }
+
+  #aclIdOf(id: number): number {
+    return this.#nodes.pageOf(id)[this.#nodes.baseOf(id) + L.ACL_ID] as number;
   }
 
   /** Neighbours mostly share a list. */

@@ -160,6 +160,7 @@ export class Tree extends TreeView {
   }
 
   setAcl(id: NodeId, aclId: number, aversion: number): void {
+    for (const cursor of this.#cursors) cursor.beforeSetAcl(id);
     this.acls.retain(aclId);
     this.acls.release(this.aclId(id));
     this.nodes.setWord(id, L.ACL_ID, aclId);

@@ -31,12 +31,13 @@ export async function take(
   format: FileFormat = 3,
   compression: Compression = "",
   serializeLastZxid = true,
+  onBegun: () => void = () => {},
 ): Promise<{ report: SnapshotReport; bytes: Uint8Array }> {
   const { fs } = machine.runtime;
   await sim.runUntil(fs.mkdir(FOLDER));
-  const report = await sim.runUntil(
-    snapshotterOf(machine, format, compression, serializeLastZxid).take(db),
-  );
+  const taking = snapshotterOf(machine, format, compression, serializeLastZxid).take(db);
+  onBegun();
+  const report = await sim.runUntil(taking);
   return { report, bytes: await sim.runUntil(fs.readFile(`${FOLDER}/${report.name}`)) };
 }
 

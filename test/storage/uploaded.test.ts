@@ -10,7 +10,7 @@ import type { Machine, Sim } from "../../runtimes/sim/index.ts";
 import { readApache } from "./apache.ts";
 import { take } from "./snapshots.ts";
 import { assertSame, filled, place } from "./streams.ts";
-import { codec, contextOf, DB_OPTIONS } from "./support.ts";
+import { Author, codec, contextOf, DB_OPTIONS } from "./support.ts";
 
 const COMPRESSIONS: readonly Compression[] = ["", "gz", "snappy"];
 
@@ -93,4 +93,17 @@ test("a file that does not say up to which txn it goes is refused", async () => 
   const db = new Database(codec, { ...DB_OPTIONS, digest: false });
   const { bytes } = await take(sim, machine, db, 2, "", false);
   await assert.rejects(upload(sim, machine, bytes), /serializeLastProcessedZxid/);
+});
+
+test("a znode whose ACL was set while the file was written has the one before", async () => {
+  const { sim, machine } = place();
+  const author = new Author();
+  author.payload({ kind: "create", path: "/a" });
+  author.payload({ kind: "setAcl", path: "/a", user: "ann:x", version: 1 });
+  const taking = take(sim, machine, author.db, 3, "", true, () => {
+    author.payload({ kind: "setAcl", path: "/a", user: "ben:x", version: 2 });
+  });
+  const { db: { tree } } = await upload(sim, machine, (await taking).bytes);
+  const list = tree.acls.get(tree.aclId(tree.findPath("/a")));
+  assert.deepEqual(list, [{ perms: 31, scheme: "digest", id: "ann:x" }]);
 });
