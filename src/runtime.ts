@@ -130,11 +130,14 @@ export type OpenMode =
   | "write" // read and write, created when missing, kept as it is
   | "create" // read and write, made empty
   /**
-   * The same, and a write is on the disk, with the length that it needs, when it resolves. One write at a time. It may leave up to
-   * DURABLE_ZEROS_MAX zeros behind its end, until the file is closed; nobody else may be writing there meanwhile.
+   * The same, and a write is on the disk, with the length that it needs, when it resolves. One at a time; of
+   * DURABLE_ALONE_BYTES and more, nobody else writes to the file meanwhile, and up to DURABLE_ZEROS_MAX zeros may follow it
+   * until the file is closed.
    */
   | "durable";
 
+/** From here on a durable write may go past the system's cache, which does not bear writes through it beside that. */
+export const DURABLE_ALONE_BYTES = 32 * 1024;
 export const DURABLE_ZEROS_MAX = 8192;
 
 export interface Fs {

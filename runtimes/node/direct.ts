@@ -4,15 +4,15 @@
  * for 512 KiB, 0.15 without; docs/internals/performance.md).
  *
  * Such a write is of whole blocks, at a block's start, from memory that begins at one: what is appended is copied behind
- * the bytes that its first block has already, and zeros fill the last one. They end with `finish`.
+ * the bytes that its first block has already, and zeros fill the last one. They end with `finish`. Small appends are as quick
+ * through the cache, and a log keeps zeros written ahead for them.
  */
 import fs from "node:fs";
+import { DURABLE_ALONE_BYTES } from "../../src/runtime.ts";
 import { SYNC_FLAG } from "./durable_flag.ts";
 
 /** Of every disk and file system that has the flag: 512 or 4,096. */
 const BLOCK_BYTES = 4096;
-/** Smaller ones are as quick through the cache, and a log keeps zeros written ahead for them. */
-const DIRECT_BYTES_MIN = 32 * 1024;
 /** Larger ones are rare and go through the cache. */
 const DIRECT_BYTES_MAX = 1024 * 1024 + 64 * 1024;
 const STAGE_BYTES = DIRECT_BYTES_MAX + 2 * BLOCK_BYTES;
@@ -45,7 +45,7 @@ export class DirectAppends {
 
   /** @returns undefined when it is not for this way */
   stage(view: Uint8Array, offset: number): Staged | undefined {
-    if (view.length < DIRECT_BYTES_MIN || view.length > DIRECT_BYTES_MAX) return undefined;
+    if (view.length < DURABLE_ALONE_BYTES || view.length > DIRECT_BYTES_MAX) return undefined;
     if (offset !== this.#end) return undefined;
     const stage = this.#stage ??= free.pop() ??
       new Uint8Array(new WebAssembly.Memory({ initial: Math.ceil(STAGE_BYTES / 65536) }).buffer);

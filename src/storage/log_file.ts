@@ -9,7 +9,7 @@
 import type { Checksums } from "../../wasm/codec.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Zxid } from "../base/zxid.ts";
-import { DURABLE_ZEROS_MAX, type File, type Fs } from "../runtime.ts";
+import { DURABLE_ALONE_BYTES, type File, type Fs } from "../runtime.ts";
 import type { FileFormat } from "./host.ts";
 import { PREALLOC_GROUP_BYTES_MAX, PREALLOC_STEP_BYTES } from "./limits.ts";
 import { firstChain, LOG_HEADER_BYTES, logHeader, paddedSize } from "./log_format.ts";
@@ -82,10 +82,10 @@ export class LogFile {
     }
   }
 
-  /** Zeros being written where a group of that length would go: it waits for them. */
+  /** Zeros being written beside which a group of that length may not be: it waits for them. */
   zerosBefore(groupBytes: number): Promise<void> | undefined {
-    const end = this.position + groupBytes + DURABLE_ZEROS_MAX;
-    return end > this.#paddingFrom ? this.#padding : undefined;
+    const isAlone = groupBytes >= DURABLE_ALONE_BYTES;
+    return isAlone || this.position + groupBytes > this.#paddingFrom ? this.#padding : undefined;
   }
 
   /** Writes a sealed group, and with `forceSync` it is durable then. The caller has waited for {@link zerosBefore}. */
