@@ -33,6 +33,7 @@ class NodeFile implements File {
   /** A write is not done before a sync of its own. */
   readonly #syncsWrites: boolean;
   readonly #direct: DirectAppends | undefined;
+  #appending: Promise<void> | undefined;
   #closed = false;
 
   constructor(fd: number, filePath: string, syncsWrites: boolean, direct?: DirectAppends) {
@@ -55,7 +56,9 @@ class NodeFile implements File {
   }
 
   write(view: Uint8Array, offset: number): Promise<void> {
-    if (this.#direct !== undefined) return this.#append(this.#direct, view, offset);
+    if (this.#direct !== undefined) {
+      return this.#appending = this.#append(this.#direct, view, offset);
+    }
     const written = this.#write(this.#fd, view, offset);
     return this.#syncsWrites ? written.then(() => this.syncData()) : written;
   }
@@ -132,6 +135,8 @@ class NodeFile implements File {
   async #closeDirect(): Promise<void> {
     const direct = this.#direct;
     if (direct === undefined) return;
+    // Whoever gives up may leave a write under way: its memory goes to another file only after it.
+    await this.#appending?.catch(() => {}); // its caller is told
     const length = direct.finish();
     await closeFd(direct.fd, this.#path);
     if (length === undefined) return;

@@ -109,3 +109,32 @@ testUnless(
     }, () => error);
   },
 );
+
+testUnless(
+  reason,
+  `${runtime.name}: a file closed with a write under way is not mixed up with the next one`,
+  async () => {
+    const other = pattern(LARGE, 99);
+    await watched(async (path) => {
+      const file = await runtime.fs.open(path, "durable");
+      await file.write(piece(0), 0);
+      const now = fs.write;
+      let isHeld = false;
+      const late = (...args: Parameters<Write>): void => {
+        const at = isHeld ? 0 : 100;
+        isHeld = true;
+        setTimeout(() => now(...args), at);
+      };
+      fs.write = Object.assign(late, now) as Write;
+      const written = file.write(piece(LARGE), LARGE);
+      const closed = file.close();
+      const next = await runtime.fs.open(`${path}.next`, "durable");
+      await next.write(other, 0);
+      await written;
+      await closed;
+      await next.close();
+      sameBytes(fs.readFileSync(path), whole.subarray(0, 2 * LARGE), "the first");
+      sameBytes(fs.readFileSync(`${path}.next`), other, "the next");
+    });
+  },
+);
