@@ -8,6 +8,7 @@
  * through the cache, and a log keeps zeros written ahead for them.
  */
 import fs from "node:fs";
+import os from "node:os";
 import { DURABLE_ALONE_BYTES } from "../../src/runtime.ts";
 import { SYNC_FLAG } from "./durable_flag.ts";
 
@@ -18,7 +19,7 @@ const DIRECT_BYTES_MAX = 1024 * 1024 + 64 * 1024;
 const STAGE_BYTES = DIRECT_BYTES_MAX + 2 * BLOCK_BYTES;
 /** Behind a log's last entry a reader finds an empty entry's head, or nothing, but no piece of one. */
 const ZEROS_MIN = 16;
-const DIRECT_FLAG = SYNC_FLAG === 0 ? 0 : fs.constants.O_DIRECT ?? 0;
+const DIRECT_FLAG = SYNC_FLAG !== 0 && syncsLength(os.release()) ? fs.constants.O_DIRECT ?? 0 : 0;
 
 /** Stages that no file has at the moment. WebAssembly's memory, because it begins at a page. */
 const free: Uint8Array[] = [];
@@ -86,6 +87,16 @@ export class DirectAppends {
     this.#stage = undefined;
     return this.#end >= 0 && this.#roundedTo > this.#end ? this.#end : undefined;
   }
+}
+
+/**
+ * Whether O_DSYNC holds for the length too that such a write gives a file. On ext4 of Linux 5.5 to 6.6 it was updated behind the
+ * sync (mended by 91562895f803, in 6.7): a loss of power cut off what was acknowledged. Which older kernels of a
+ * distribution have the fix, their numbers do not tell.
+ */
+export function syncsLength(release: string): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 7);
 }
 
 /** A second way into a file that is open with O_DSYNC; undefined where the system or its file system has none. */

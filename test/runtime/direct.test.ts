@@ -1,9 +1,11 @@
 /** Large appends to a durable file past the page cache, and what becomes of them where the system wants none. */
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { test } from "node:test";
+import { syncsLength } from "../../runtimes/node/direct.ts";
 import { RuntimeError } from "../../src/runtime.ts";
 import { pattern, sameBytes } from "../support/conformance.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -18,7 +20,9 @@ const reason = process.platform !== "linux"
   ? "only Linux shows an open file's flags"
   : runtime.name === "deno"
   ? "Deno's writes run on the main thread: none goes past the cache"
-  : undefined;
+  : syncsLength(release())
+  ? undefined
+  : "before Linux 6.7 none goes past the cache";
 
 type Write = typeof fs.write;
 
@@ -54,6 +58,15 @@ function flagsOf(fd: number): number {
 }
 
 const piece = (from: number): Uint8Array => whole.subarray(from, from + LARGE);
+
+test("a kernel that may sync a longer file without its length is known by its number", () => {
+  for (const release of ["6.7.0", "6.18.44-fc", "6.10.0-rc1+", "7.0.0", "10.1"]) {
+    assert.ok(syncsLength(release), release);
+  }
+  for (const release of ["5.4.0", "5.15.0-91-generic", "6.1.63", "6.6.99", "4.19", "", "x6.7"]) {
+    assert.ok(!syncsLength(release), release);
+  }
+});
 
 testUnless(
   reason,
