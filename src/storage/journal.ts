@@ -68,6 +68,8 @@ export class Journal<E extends Pending> {
   readonly #options: JournalOptions;
   readonly #segments: Segments<E>;
   #isRunning = false;
+  /** The group on its way to the disk; settled when there is none. */
+  #writing: Promise<void> | undefined;
   #wantsRoom = false;
   #file: LogFile | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -147,6 +149,8 @@ export class Journal<E extends Pending> {
     }
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // A group that could not be applied left the next one under way, maybe to a new file; what follows may read the log.
+    if (this.#failure !== undefined) await this.#writing?.catch(() => {});
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
@@ -182,6 +186,7 @@ export class Journal<E extends Pending> {
     for (;;) {
       const group = this.#segments.take();
       const writing = group === undefined ? undefined : this.#write(group);
+      this.#writing = writing;
       writing?.catch(() => {}); // awaited below, unless the one before fails to be applied
       if (durable !== undefined) {
         this.onDurable(durable.entries);
