@@ -48,8 +48,11 @@ export class DirectAppends {
   stage(view: Uint8Array, offset: number): Staged | undefined {
     if (view.length < DURABLE_ALONE_BYTES || view.length > DIRECT_BYTES_MAX) return undefined;
     if (offset !== this.#end) return undefined;
-    const stage = this.#stage ??= free.pop() ??
-      new Uint8Array(new WebAssembly.Memory({ initial: Math.ceil(STAGE_BYTES / 65536) }).buffer);
+    const stage = this.#stage ??= free.pop() ?? newStage();
+    if (stage === undefined) {
+      this.giveUp();
+      return undefined;
+    }
     const lead = offset % BLOCK_BYTES, end = lead + view.length;
     stage.set(this.#last.subarray(0, lead));
     stage.set(view, lead);
@@ -97,6 +100,16 @@ export class DirectAppends {
 export function syncsLength(release: string): boolean {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   return Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 7);
+}
+
+/** @returns undefined without the address space: V8 takes 10 GiB of it for each memory, and `ulimit -v` may allow less */
+function newStage(): Uint8Array | undefined {
+  try {
+    const { buffer } = new WebAssembly.Memory({ initial: Math.ceil(STAGE_BYTES / 65536) });
+    return new Uint8Array(buffer);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A second way into a file that is open with O_DSYNC; undefined where the system or its file system has none. */

@@ -68,6 +68,30 @@ test("a kernel that may sync a longer file without its length is known by its nu
   }
 });
 
+// The first of those that write: later ones find memory that was had before.
+testUnless(
+  reason,
+  `${runtime.name}: without address space for aligned memory a write goes the usual way`,
+  async () => {
+    const real = WebAssembly.Memory;
+    const ways = await watched(async (path) => {
+      WebAssembly.Memory = function none() {
+        throw new RangeError("WebAssembly.Memory(): could not allocate memory");
+      } as unknown as typeof real;
+      try {
+        const file = await runtime.fs.open(path, "durable");
+        await file.write(piece(0), 0);
+        await file.write(piece(LARGE), LARGE);
+        await file.close();
+      } finally {
+        WebAssembly.Memory = real;
+      }
+      sameBytes(fs.readFileSync(path), whole.subarray(0, 2 * LARGE), "written after all");
+    });
+    assert.deepEqual(ways, ["cached", "cached"]);
+  },
+);
+
 testUnless(
   reason,
   `${runtime.name}: large appends go past the page cache, small ones through it`,
