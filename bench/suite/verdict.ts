@@ -1,5 +1,6 @@
 /** From the measures of all rounds to a table: medians, ratios, met or not. */
 import { formatFigure, median } from "../figures.ts";
+import { BESIDE } from "./beside.ts";
 import type { RowSpec, Target } from "./rows.ts";
 import type { Measure, Measures } from "./stage.ts";
 
@@ -10,6 +11,8 @@ export interface Cell {
   readonly subject: string;
   readonly median: number;
   readonly values: readonly number[];
+  /** What else the row shows of it; undefined: nothing. */
+  readonly beside: string | undefined;
   /** To Apache's median, or the figure itself; NaN where there is nothing to compare with. */
   readonly ratio: number;
   /** Undefined: Apache's own, or not measured. */
@@ -38,12 +41,18 @@ export function verdictOf(row: RowSpec, subjects: readonly string[], rounds: Rou
       subject,
       median: middle,
       values,
+      beside: besideOf(row, measures),
       ratio,
       isMet: isJudged ? meets(ratio, row.target) : undefined,
       machineLoad: Math.max(...measures.map((one) => one.machineLoad)),
     };
   });
   return { row, cells };
+}
+
+function besideOf(row: RowSpec, measures: readonly Measure[]): string | undefined {
+  const details = measures.flatMap(({ detail }) => detail ?? []);
+  return details.length === 0 ? undefined : BESIDE[row.id]?.text(details);
 }
 
 export function meets(ratio: number, target: Target): boolean {
@@ -74,6 +83,9 @@ export function formatVerdicts(
         formatMet(cells)
       } |`,
     );
+    const beside = BESIDE[row.id];
+    if (beside === undefined || cells.every((cell) => cell.beside === undefined)) continue;
+    lines.push(`| ${beside.title} | ${cells.map((cell) => cell.beside ?? "-").join(" | ")} | | |`);
   }
   return lines.join("\n");
 }

@@ -58,6 +58,37 @@ test("the table says who misses a target", () => {
   ]);
 });
 
+test("the table shows requests per connection beside fairness, and what the tails were beside snapshots", () => {
+  const fair = (min: number): Measures => ({
+    fair: {
+      value: min / 400,
+      machineLoad: 1,
+      detail: { min, p10: 300, median: 400, max: 500 },
+    },
+  });
+  const tail = (p999Us: number, maxUs: number) => ({ p999Us, maxUs });
+  const snapshot: Measures = {
+    snapshot: {
+      value: 2,
+      machineLoad: 1,
+      detail: { calm: tail(5000, 7100), beside: tail(10_000, 12_300) },
+    },
+  };
+  const verdicts = [
+    verdictOf(row("fair"), ["apache", "bun"], { bun: [fair(100), fair(0), fair(240)] }),
+    verdictOf(row("snapshot"), ["apache", "bun"], { bun: [snapshot] }),
+  ];
+  const lines = formatVerdicts(["apache", "bun"], verdicts).split("\n");
+  assert.equal(
+    lines[3],
+    "| requests per connection: min, p10, median, max | - | 100, 300, 400, 500 | | |",
+  );
+  assert.equal(
+    lines[5],
+    "| p99.9 and max, ms: calm; beside snapshots | - | 5.00 and 7.10; 10.0 and 12.3 | | |",
+  );
+});
+
 test("rows are asked for by name; a wrong one is told with those there are", () => {
   assert.equal(settingsOf([]).rows.length, ROWS.length);
   assert.equal(new Set(ROWS.map(({ id }) => id)).size, ROWS.length);
