@@ -65,7 +65,7 @@ export interface ListenOptions {
   readonly host?: string | undefined;
   /** 0: a free port; see `Listener.address`. */
   readonly port: number;
-  /** Undefined: the host's own default. */
+  /** Connections that may wait to be accepted. Undefined: the host's own default, which Bun takes in any case. */
   readonly backlog?: number | undefined;
   readonly keepAlive?: boolean;
 }

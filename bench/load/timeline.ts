@@ -50,15 +50,17 @@ class Steady {
       const net = await this.#runtime.net.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS });
       this.#seen = 0;
       this.#seenAtMs = performance.now();
-      this.#connection = new LoadConnection(net, this.#runtime.clock, {
+      const connection = new LoadConnection(net, this.#runtime.clock, {
         ring: this.#ring,
         window,
         budget: Number.MAX_SAFE_INTEGER,
         firstFrame: this.#next * 97,
         toleratedError: 0,
         latencies: new Histogram(),
+        onOpen: () => connection.begin(),
         onEnd: () => this.#again(),
       });
+      this.#connection = connection;
     } catch {
       this.#again();
     }

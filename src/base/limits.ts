@@ -37,6 +37,11 @@ export const HISTORY_CHUNK_BYTES_FIRST = 64 * 1024;
 export const HISTORY_KEPT_BYTES_MAX = 32 * 1024 * 1024;
 /** What a slow learner's link may hold back; beyond it the link is dropped: a snapshot is the shorter way then. */
 export const HISTORY_BYTES_MAX = 128 * 1024 * 1024;
+/**
+ * Clients that may wait to be accepted unless the configuration says otherwise; the system lowers it to its own bound.
+ * A busy node:net accepts one of them a turn, and whom there is no room for tries again after 1, 3, 7 seconds.
+ */
+export const CLIENT_BACKLOG = 4096;
 /** Connections to an election or quorum port that have not said who they are: more than a backlog gives at once. */
 export const PEER_HANDSHAKES_MAX = 600;
 /** Servers outside the configuration that are connected to an election port, or follow a leader: joiners and observers. */

@@ -38,7 +38,7 @@ export const BASIC_KEYS: readonly Rule[] = [
     int(-1),
     "-1",
     (clientPortListenBacklog) => ({ clientPortListenBacklog }),
-    "Connections that may wait to be accepted; -1 is the system's default",
+    "Connections that may wait to be accepted; -1 is as many as the system allows, at most 4096; on Bun it is always 512",
   ),
   security("secureClientPort", port, "none", "Port for clients with TLS"),
   security("secureClientPortAddress", someText, "every address", "Address of the TLS port"),

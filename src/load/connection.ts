@@ -31,6 +31,8 @@ export interface LoadPlan {
   /** Creates get paths of their own: digits of the run and the connection. Their ring is this connection's alone. */
   readonly fresh?: { readonly run: number; readonly connection: number } | undefined;
   readonly latencies: Histogram;
+  /** The session is there; requests leave from `begin` on. */
+  readonly onOpen: () => void;
   /** Called once: all of the budget was answered and the session closed, or something went wrong. */
   readonly onEnd: (error: Error | undefined) => void;
 }
@@ -92,6 +94,11 @@ export class LoadConnection implements HeadSink {
     net.onEnd(() => this.#end(this.#closed(undefined)));
     net.onClose((error) => this.#end(this.#closed(error)));
     net.write(connectFrame());
+  }
+
+  /** Sends the first window of requests. */
+  begin(): void {
+    this.#send(this.#plan.window, this.#clock.monotonicMs());
   }
 
   /** Sends nothing more; the session is closed once all is answered, and then `onEnd` is called. */
@@ -160,7 +167,7 @@ export class LoadConnection implements HeadSink {
   #onConnected(bytes: Uint8Array, at: number): void {
     if (int32At(bytes, at + 8) === 0) throw new Error("The server refused the session");
     this.#isOpen = true;
-    this.#send(this.#plan.window, this.#clock.monotonicMs());
+    this.#plan.onOpen();
   }
 
   /** The oldest requests under way were answered. */

@@ -1,7 +1,7 @@
 /** Before and after a load: its znodes are made, and removed again. */
 import { Prng } from "../base/random.ts";
 import { Code } from "../protocol/codes.ts";
-import type { Runtime } from "../runtime.ts";
+import type { MonotonicMs, Runtime } from "../runtime.ts";
 import { LoadConnection, type LoadPlan } from "./connection.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadOptions } from "./options.ts";
@@ -23,16 +23,39 @@ const FILL_WINDOW_BYTES = 2 * 1024 * 1024;
 
 type FrameOf = (index: number) => Uint8Array;
 
-/** Opens connection `index`: the servers take turns. */
+/**
+ * Opens connection `index`: the servers take turns. Nothing is asked before `begin`.
+ * @throws {Error} when it has no session in time; `plan.onEnd` may have been called with the same
+ */
 export async function openConnection(
   runtime: Runtime,
   { servers }: LoadOptions,
   index: number,
-  plan: LoadPlan,
+  plan: Omit<LoadPlan, "onOpen">,
 ): Promise<LoadConnection> {
+  const { clock } = runtime;
   const { host, port } = servers[index % servers.length] as LoadOptions["servers"][number];
+  const deadline = (clock.monotonicMs() + CONNECT_TIMEOUT_MS) as MonotonicMs;
   const net = await runtime.net.connect({ host, port, timeoutMs: CONNECT_TIMEOUT_MS });
-  return new LoadConnection(net, runtime.clock, plan);
+  return new Promise((resolve, reject) => {
+    const late = clock.wakeAt(deadline, () => {
+      connection.close();
+      const seconds = CONNECT_TIMEOUT_MS / 1000;
+      reject(new Error(`${host}:${port} gave no session in ${seconds} s: is it a client port?`));
+    });
+    const connection = new LoadConnection(net, clock, {
+      ...plan,
+      onOpen: () => {
+        late();
+        resolve(connection);
+      },
+      onEnd: (error) => {
+        late();
+        if (error !== undefined) reject(error);
+        plan.onEnd(error);
+      },
+    });
+  });
 }
 
 /**
@@ -124,6 +147,6 @@ function sendAll(
         else reject(error);
       },
     });
-    opened.catch(reject);
+    opened.then((connection) => connection.begin(), reject);
   });
 }

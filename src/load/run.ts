@@ -94,12 +94,18 @@ class Crew {
     this.#failure.catch(() => {});
   }
 
+  /**
+   * All begin when all have their sessions: a loaded server of node:net accepts one connection a turn
+   * (libuv since 1.45), so that the last would come seconds after the first.
+   */
   async open(): Promise<void> {
     const { connections } = this.#options;
     for (let from = 0; from < connections; from += CONNECT_BATCH) {
       const batch = Math.min(CONNECT_BATCH, connections - from);
-      await Promise.all(Array.from({ length: batch }, (_, i) => this.#open(from + i)));
+      const opened = Promise.all(Array.from({ length: batch }, (_, i) => this.#open(from + i)));
+      await Promise.race([opened, this.#failure]);
     }
+    for (const connection of this.#connections) connection.begin();
   }
 
   async #open(index: number): Promise<void> {

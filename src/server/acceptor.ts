@@ -2,6 +2,7 @@
  * The client port: who may connect (operations §8). It outlives the replicas: whoever connects while one serves becomes its
  * `ClientConnection`; between two roles the lobby answers what needs none.
  */
+import { CLIENT_BACKLOG } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { Address, Clock, Connection, Listener, Net } from "../runtime.ts";
 import { ClientConnection } from "./connection.ts";
@@ -41,7 +42,7 @@ export class Acceptor {
     this.#listener = await this.#parts.net.listen({
       host: clientPortAddress,
       port: clientPort,
-      backlog: clientPortListenBacklog > 0 ? clientPortListenBacklog : undefined,
+      backlog: clientPortListenBacklog > 0 ? clientPortListenBacklog : CLIENT_BACKLOG,
       keepAlive: clientTcpKeepAlive,
     }, (connection) => this.accept(connection));
     return this.#listener.address;
