@@ -13,6 +13,7 @@ import { type SnapshotReport, SnapshotStopped } from "../storage/snapshot_writer
 import type { Database } from "../txn/database.ts";
 import type { SnapshotFile } from "./control.ts";
 import type { ServerOptions } from "./options.ts";
+import { OwedSnapshot } from "./owed_snapshot.ts";
 import type { ServerStats } from "./stats.ts";
 
 /** Of snapCount: a replay of more txns is not left to the next start too. */
@@ -22,6 +23,7 @@ export class Persistence {
   readonly #context: StorageContext;
   #recovered: Recovered<Pending>;
   readonly #policy: SnapshotPolicy;
+  readonly #owed: OwedSnapshot;
   readonly #autopurge: Autopurge;
   readonly #stats: ServerStats;
   readonly #snapCount: number;
@@ -61,13 +63,20 @@ export class Persistence {
     options: ServerOptions,
     stats: ServerStats,
   ) {
-    const { random } = context.host;
+    const { random, clock } = context.host;
     const { snapshots, logs, use } = recovered.directories;
     this.#context = context;
     this.#recovered = recovered;
     this.#stats = stats;
     this.#snapCount = options.snapCount;
-    this.#policy = new SnapshotPolicy(options, new Prng(random.uint32(), random.uint32()));
+    const prng = new Prng(random.uint32(), random.uint32());
+    this.#policy = new SnapshotPolicy(options, prng);
+    this.#owed = new OwedSnapshot({
+      clock,
+      random: prng,
+      snapCount: options.snapCount,
+      take: () => this.#takeOwed(),
+    });
     this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
     const { report } = recovered;
     stats.summaries.databaseLoadMs.add(Math.round(report.tookMs));
@@ -90,17 +99,20 @@ export class Persistence {
 
   /** @returns the last zxid kept. @throws as `Recovered.truncate`; then `reload` goes on with what is there */
   async truncate(through: Zxid): Promise<Zxid> {
+    this.#owed.settle();
     this.#replace(await this.#recovered.truncate(through));
     return this.db.lastZxid;
   }
 
   /** @param db from `recovered.emptyDatabase`, filled. @throws as `Recovered.install` */
   async install(db: Database): Promise<void> {
+    this.#owed.settle();
     this.#replace(await this.#recovered.install(db));
   }
 
   /** @throws as `Recovered.reload` */
   async reload(): Promise<void> {
+    this.#owed.settle();
     this.#replace(await this.#recovered.reload());
   }
 
@@ -149,6 +161,7 @@ export class Persistence {
       this.#fsyncMsSeen = stats.fsyncMs;
     }
     this.#stats.summaries.groupTxns.add(txns);
+    this.#owed.onApplied(txns);
     let due = false;
     for (let i = 0; i < txns; i++) {
       if (this.#policy.onAppend(bytes / txns)) due = true;
@@ -159,10 +172,21 @@ export class Persistence {
   #takeSnapshot(): void {
     this.journal.roll();
     if (this.#recovered.snapshotter.isRunning) {
-      this.#context.log.warn("Too busy to take a snapshot: the one before is still being written");
-      return;
+      this.#context.log.info(
+        "A snapshot is put off until little is written: the one before is still being written",
+      );
+      return this.#owed.owe();
     }
+    this.#owed.settle();
     void this.#takeInBackground();
+  }
+
+  #takeOwed(): boolean {
+    if (this.#recovered.snapshotter.isRunning) return false;
+    this.#policy.restart();
+    this.journal.roll();
+    void this.#takeInBackground();
+    return true;
   }
 
   /** Resolves when it is written or has failed, which is told here. */
@@ -208,6 +232,7 @@ export class Persistence {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#owed.stop();
     await this.#autopurge.stop();
     await this.#recovered.close();
   }

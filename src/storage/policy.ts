@@ -33,10 +33,15 @@ export class SnapshotPolicy {
     this.#count++;
     this.#bytes += entryBytes;
     if (this.#count <= this.#countLimit && this.#bytes <= this.#bytesLimit) return false;
+    this.restart();
+    return true;
+  }
+
+  /** A snapshot begins for another reason. */
+  restart(): void {
     this.#count = 0;
     this.#bytes = 0;
     this.#draw();
-    return true;
   }
 
   #draw(): void {

@@ -1,0 +1,58 @@
+/** A snapshot that came due while another was being written. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inSim, type SimStage } from "../support/in_process.ts";
+import { create, done, setData } from "../support/requests.ts";
+
+const SNAP_COUNT = 1000;
+const SLOW_MS = 30_000;
+
+async function snapshots(stage: SimStage): Promise<string[]> {
+  const found = await stage.machine.runtime.fs.readDir("/data/version-2");
+  return found.filter((name) => /^snapshot\.[0-9a-f]+$/.test(name)).sort();
+}
+
+/** One snapshot is long under way, and more than snapCount txns came behind it. @returns the zxid of the last txn */
+async function burst(stage: SimStage): Promise<number> {
+  stage.machine.files.slow({ kind: "rename", byMs: SLOW_MS });
+  const client = await stage.connect();
+  await done(create(client, "/n"));
+  const count = 2 * SNAP_COUNT + 50;
+  await Promise.all(Array.from({ length: count }, (_, i) => done(setData(client, "/n", `${i}`))));
+  assert.deepEqual(await snapshots(stage), ["snapshot.0"]);
+  return count + 2;
+}
+
+test("it is taken once little is written, so that a start replays next to nothing", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    const last = await burst(stage);
+    await stage.sleep(SLOW_MS + 100);
+    assert.equal((await snapshots(stage)).length, 2, "the first one ends");
+    await stage.sleep(SLOW_MS + 2000);
+    const [, newest = ""] = (await snapshots(stage)).at(-1)?.split(".") ?? [];
+    assert.ok(Number.parseInt(newest, 16) >= last, newest);
+    stage.end("kill");
+    stage.machine.files.clear();
+    await stage.revive();
+    assert.equal(stage.server.view.stats.summaries.txnsReplayed.max, 0);
+  });
+});
+
+test("it waits while much is written, and is not taken twice", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    await burst(stage);
+    stage.machine.files.clear();
+    const client = await stage.connect();
+    // 40 txns a second are no lull; fewer than the next snapshot needs.
+    for (let i = 0; i < 350; i++) {
+      await done(setData(client, "/n", "."));
+      await stage.sleep(25);
+    }
+    const busy = (await snapshots(stage)).length;
+    await stage.sleep(SLOW_MS + 5000);
+    const quiet = await snapshots(stage);
+    await stage.sleep(600_000);
+    assert.deepEqual([busy, quiet.length], [1, 3]);
+    assert.deepEqual(await snapshots(stage), quiet);
+  });
+});
