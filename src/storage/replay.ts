@@ -48,9 +48,9 @@ export async function replayLogs(
 ): Promise<ReplayReport> {
   const replay = new Replay(context, db, digest, options);
   const done: LogRead[] = [];
-  const chosen = logsFrom(logs, (db.lastZxid + 1) as Zxid);
-  for (const [index, log] of chosen.entries()) {
-    const isLast = index === chosen.length - 1;
+  const from = (db.lastZxid + 1) as Zxid;
+  const chosen = logsFrom(logs, from);
+  const read = async (log: StoredName, isLast: boolean): Promise<void> => {
     replay.file = log.name;
     const result = await readLog(
       context.host.fs,
@@ -67,7 +67,11 @@ export async function replayLogs(
         byte: result.endsAt,
       });
     }
-  }
+  };
+  // Where a log begins right behind the database, the one before it has nothing to add but the time of its last record.
+  const passed = chosen[1]?.zxid === from ? chosen.shift() : undefined;
+  for (const [index, log] of chosen.entries()) await read(log, index === chosen.length - 1);
+  if (passed !== undefined && replay.read === 0) await read(passed, false);
   replay.finish();
   return {
     applied: replay.applied,

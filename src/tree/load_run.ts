@@ -123,15 +123,16 @@ export class RunLoader {
       view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true),
     );
     if (parent < 0) return -1;
-    let touched = 0;
-    for (let i = first; i < count; i++, facts += FACTS_BYTES) {
-      if (i > first && view.getInt32(facts + Fact.FACT_SAME_PARENT * 4, true) === 0) break;
+    let i = first;
+    do {
       const slash = view.getInt32(facts + Fact.FACT_SLASH_AT * 4, true);
       const pathEnd = view.getInt32(facts + Fact.FACT_PATH_END * 4, true);
-      const hash = nodes.hashOf(parent, bytes, slash + 1, pathEnd);
-      this.#hashes[i] = hash;
-      touched |= nodes.touch(hash);
-    }
+      this.#hashes[i] = nodes.hashOf(parent, bytes, slash + 1, pathEnd);
+      facts += FACTS_BYTES;
+    } while (++i < count && view.getInt32(facts + Fact.FACT_SAME_PARENT * 4, true) !== 0);
+    // A loop of its own: the shorter it is, the more of the misses are under way at once.
+    let touched = 0;
+    for (let k = first; k < i; k++) touched |= nodes.touch(this.#hashes[k] as number);
     this.touched = touched;
     return parent;
   }

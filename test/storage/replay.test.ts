@@ -110,3 +110,25 @@ test("logs without digests are read with the digest on, and the reverse", async 
   await it.stop(on);
   assert.equal((await it.start({ digestEnabled: false })).storage.database.lastZxid, 2);
 });
+
+test("a log that ends where the snapshot does is not read when the next one begins there, and is when that is empty", async () => {
+  const groups = groupsOf([3, 3], 4, new Author());
+  const before = sealed(3, groups.slice(0, 1)), behind = sealed(3, groups.slice(1));
+  const it = lab();
+  await it.stop(await it.start());
+  await it.put("log.1", before);
+  const first = await it.start();
+  await it.sim.runUntil(first.storage.snapshotter.take(first.storage.database));
+  await it.stop(first);
+  await it.put("log.1", before.map((byte, i) => i > 40 ? ~byte : byte));
+  await it.put("log.4", behind);
+  const second = await it.start();
+  const { database, report } = second.storage;
+  assert.deepEqual([database.lastZxid, report.applied, report.logsRead], [6, 3, 1]);
+  await it.stop(second);
+  await it.put("log.4", behind.slice(0, 16));
+  await assert.rejects(it.start(), /log\.1/);
+  await it.put("log.1", before);
+  const third = await it.start();
+  assert.deepEqual([third.storage.database.lastZxid, third.storage.report.logsRead], [3, 2]);
+});
