@@ -2,11 +2,12 @@
 import type { Codec } from "../../wasm/codec.ts";
 import { formatZxid, type Zxid } from "../base/zxid.ts";
 import type { StorageContext } from "./host.ts";
+import { GROUP_BYTES_SOFT } from "./limits.ts";
 import { type LogRead, readLog } from "./log_reader.ts";
 import type { StoredName } from "./names.ts";
 
-/** One group is under way at a time: of entries up to GROUP_BYTES_SOFT, or one that is larger. */
-const RENEW_BYTES = 16 * 1024 * 1024;
+/** One group is under way at a time: of entries up to GROUP_BYTES_SOFT, or one that is larger; with room. */
+const RENEW_BYTES = 8 * GROUP_BYTES_SOFT;
 const RENEW_PIECE_BYTES = 1024 * 1024;
 
 export interface TailCut {
@@ -54,7 +55,7 @@ export async function cutTail(
     return undefined;
   }
   if (!last.isTorn) {
-    await renewTail(context, path, last.endsAt);
+    await renewTail(context, path, last);
     return undefined;
   }
   context.log.warn(
@@ -68,7 +69,7 @@ export async function cutTail(
   } finally {
     await file.close();
   }
-  await renewTail(context, path, last.endsAt);
+  await renewTail(context, path, last);
   return { file: last.name, byte: last.endsAt, afterZxid };
 }
 
@@ -80,12 +81,12 @@ export async function cutTail(
 async function renewTail(
   { host: { fs } }: StorageContext,
   path: string,
-  end: number,
+  { endsAt: end, lastEntryAt }: LogRead,
 ): Promise<void> {
   const file = await fs.open(path, "write");
   try {
     const piece = new Uint8Array(Math.min(end, RENEW_PIECE_BYTES));
-    for (let at = Math.max(0, end - RENEW_BYTES); at < end;) {
+    for (let at = Math.max(0, Math.min(lastEntryAt, end - RENEW_BYTES)); at < end;) {
       const count = await file.read(piece.subarray(0, Math.min(piece.length, end - at)), at);
       if (count === 0) break;
       await file.write(piece.subarray(0, count), at);

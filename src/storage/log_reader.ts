@@ -26,6 +26,8 @@ export interface LogRead {
   readonly entries: number;
   /** After the last good entry (version 3: group). */
   readonly endsAt: number;
+  /** Where the last good entry begins; 0 when there is none. */
+  readonly lastEntryAt: number;
   /** Something that never became durable follows; it is to be cut. */
   readonly isTorn: boolean;
 }
@@ -54,7 +56,7 @@ export async function readLog(
     const header = new Uint8Array(Math.min(size, LOG_HEADER_BYTES));
     await file.read(header, 0);
     if (isLast && isUnbornLog(header) && await isZeroFrom(file, codec, LOG_HEADER_BYTES, size)) {
-      return { name: log.name, format: undefined, entries: 0, endsAt: 0, isTorn: false };
+      return { name: log.name, format: undefined, entries: 0, endsAt: 0, lastEntryAt: 0, isTorn: false };
     }
     const format = readLogHeader(header, log.name);
     const reading = new Reading(file, codec, log, format, size, header, regionIndex);
@@ -96,6 +98,7 @@ class Reading {
   /** Version 3: of the last good entry of a whole group. */
   #chain: number;
   #entries = 0;
+  #lastEntryAt = 0;
   #lastZxid: Zxid | undefined;
   /** Expected of the next entry; the first one's is in the log's name. */
   #nextZxid: Zxid;
@@ -176,6 +179,7 @@ class Reading {
     await take(this.#bytes, this.#start, end, this.#offset);
     if (this.#format === 3) this.#chain = view.getUint32(last + 4);
     this.#lastZxid = payloadZxid(this.#bytes, last + 12);
+    this.#lastEntryAt = this.#offset + last - this.#start;
     this.#nextZxid = (this.#lastZxid + 1) as Zxid;
     this.#offset += end - this.#start;
     this.#start = end;
@@ -213,6 +217,7 @@ class Reading {
       format: this.#format,
       entries: this.#entries,
       endsAt: this.#offset,
+      lastEntryAt: this.#lastEntryAt,
       isTorn,
     };
   }

@@ -50,7 +50,7 @@ export async function replayLogs(
   const done: LogRead[] = [];
   const from = (db.lastZxid + 1) as Zxid;
   const chosen = logsFrom(logs, from);
-  const read = async (log: StoredName, isLast: boolean): Promise<void> => {
+  const read = async (log: StoredName, isLast: boolean): Promise<LogRead> => {
     replay.file = log.name;
     const result = await readLog(
       context.host.fs,
@@ -60,18 +60,20 @@ export async function replayLogs(
       isLast,
       (bytes, start, end, offset) => replay.take(bytes, start, end, offset),
     );
-    done.push(result);
     if (result.isTorn && !isLast) {
       context.log.warn("A transaction log ends torn; the next one goes on behind it", {
         file: log.name,
         byte: result.endsAt,
       });
     }
+    return result;
   };
   // Where a log begins right behind the database, the one before it has nothing to add but the time of its last record.
   const passed = chosen[1]?.zxid === from ? chosen.shift() : undefined;
-  for (const [index, log] of chosen.entries()) await read(log, index === chosen.length - 1);
-  if (passed !== undefined && replay.read === 0) await read(passed, false);
+  for (const [index, log] of chosen.entries()) {
+    done.push(await read(log, index === chosen.length - 1));
+  }
+  if (passed !== undefined && replay.read === 0) done.unshift(await read(passed, false));
   replay.finish();
   return {
     applied: replay.applied,

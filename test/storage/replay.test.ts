@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { CorruptionError } from "../../src/base/errors.ts";
 import { lab } from "./lab.ts";
 import { groupsOf, sealed } from "./logs.ts";
+import { FOLDER } from "./snapshots.ts";
 import { Author } from "./support.ts";
 
 test("a gap inside a log is refused, a jump to the next epoch is not, a duplicate is harmless", async () => {
@@ -131,4 +132,30 @@ test("a log that ends where the snapshot does is not read when the next one begi
   await it.put("log.1", before);
   const third = await it.start();
   assert.deepEqual([third.storage.database.lastZxid, third.storage.report.logsRead], [3, 2]);
+  assert.ok(!(await it.names()).includes("log.4"), "the empty one is removed");
+});
+
+test("an entry is on the disk after a start however large it is, though its own sync failed", async () => {
+  const payload = new Author().payload({
+    kind: "create",
+    path: "/a",
+    data: new Uint8Array(20 << 20),
+  }, 1);
+  const it = lab();
+  await it.stop(await it.start());
+  const { fs } = it.machine.runtime;
+  const file = await it.sim.runUntil(fs.open(`${FOLDER}/log.1`, "write"));
+  const log = sealed(3, [[payload]]);
+  await it.sim.runUntil(file.write(log.slice(0, 16), 0));
+  await it.sim.runUntil(file.syncData());
+  await it.sim.runUntil(fs.syncDir(FOLDER));
+  await it.sim.runUntil(file.write(log.slice(16), 16));
+  it.machine.files.failNext("syncData", "IO");
+  await assert.rejects(it.sim.runUntil(file.syncData()));
+  await it.sim.runUntil(file.close());
+  const server = await it.start();
+  assert.equal(server.storage.database.lastZxid, 1);
+  it.machine.crash("lose");
+  it.machine.start();
+  assert.equal((await it.start()).storage.database.lastZxid, 1);
 });
