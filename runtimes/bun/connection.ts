@@ -6,7 +6,7 @@
  * to a peer that has reset returns -1, and while the socket is paused nothing else tells of it.
  */
 import type { Socket } from "bun";
-import type { Address, Connection, RuntimeError } from "../../src/runtime.ts";
+import { type Address, type Connection, RuntimeError } from "../../src/runtime.ts";
 import { addressOf } from "../node/connection.ts";
 import { mapError } from "./errors.ts";
 
@@ -22,6 +22,8 @@ export class BunConnection implements Connection {
   #waitingBytes = 0;
   #state: "open" | "ending" | "ended" | "closing" | "closed" = "open";
   #peerEnded = false;
+  /** A write found it out. */
+  #isReset = false;
   #needDrain = false;
   #held = false;
   #paused = false;
@@ -77,7 +79,7 @@ export class BunConnection implements Connection {
     if (this.#state === "open") {
       taken = this.#waitingBytes > 0 ? 0 : this.#socket.write(view);
       if (taken < 0) {
-        this.close();
+        this.#closeReset();
         taken = view.length;
       } else if (taken < view.length) {
         this.#waiting.push(view.slice(taken));
@@ -121,7 +123,7 @@ export class BunConnection implements Connection {
       const first = this.#waiting[0] as Uint8Array;
       const rest = this.#waitingAt === 0 ? first : first.subarray(this.#waitingAt);
       const taken = this.#socket.write(rest);
-      if (taken < 0) return this.close();
+      if (taken < 0) return this.#closeReset();
       if (taken === 0) return;
       this.#waitingBytes -= taken;
       this.#waitingAt += taken;
@@ -142,17 +144,25 @@ export class BunConnection implements Connection {
   }
 
   hostClose(error: unknown): void {
-    const ours = this.#state === "closing";
+    const ours = this.#state === "closing" && !this.#isReset;
     // Both sides have ended: Bun tells the peer's FIN as the close alone.
-    if (!ours && (error === undefined || error === null)) this.hostEnd();
+    if (!ours && !this.#isReset && (error === undefined || error === null)) this.hostEnd();
     this.#state = "closed";
     this.#waiting = [];
     this.#waitingBytes = 0;
-    const reason = ours || error === undefined || error === null
+    const what = `keep the connection to ${this.remote.host}:${this.remote.port}`;
+    const reason = this.#isReset
+      ? new RuntimeError("RESET", `Cannot ${what}: the peer has reset it`)
+      : ours || error === undefined || error === null
       ? undefined
-      : mapError(error, `keep the connection to ${this.remote.host}:${this.remote.port}`);
+      : mapError(error, what);
     // Bun may be inside our own close(); the door promises "later than this call".
     queueMicrotask(() => this.#close(reason));
+  }
+
+  #closeReset(): void {
+    this.#isReset = true;
+    this.close();
   }
 
   #shutdown(): void {

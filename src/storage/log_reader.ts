@@ -56,7 +56,14 @@ export async function readLog(
     const header = new Uint8Array(Math.min(size, LOG_HEADER_BYTES));
     await file.read(header, 0);
     if (isLast && isUnbornLog(header) && await isZeroFrom(file, codec, LOG_HEADER_BYTES, size)) {
-      return { name: log.name, format: undefined, entries: 0, endsAt: 0, lastEntryAt: 0, isTorn: false };
+      return {
+        name: log.name,
+        format: undefined,
+        entries: 0,
+        endsAt: 0,
+        lastEntryAt: 0,
+        isTorn: false,
+      };
     }
     const format = readLogHeader(header, log.name);
     const reading = new Reading(file, codec, log, format, size, header, regionIndex);
