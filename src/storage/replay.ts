@@ -8,10 +8,11 @@ import { counterOf, epochOf, formatZxid, type Zxid, ZXID_MAX, ZXID_NONE } from "
 import { viewOf } from "../jute/writer.ts";
 import { DIGEST_VERSION } from "../protocol/records.ts";
 import { Applier } from "../txn/apply.ts";
+import type { Fs } from "../runtime.ts";
 import type { Database } from "../txn/database.ts";
 import type { StorageContext } from "./host.ts";
 import { payloadFault, payloadTimeMs, payloadZxid } from "./log_format.ts";
-import { type LogRead, readLog } from "./log_reader.ts";
+import { type LogRead, readLog, readLogFormat } from "./log_reader.ts";
 import { logsFrom, type StoredName } from "./names.ts";
 import { Settling } from "./settling.ts";
 import type { SnapshotDigest } from "./snapshot_format.ts";
@@ -30,7 +31,10 @@ export interface ReplayOptions {
   readonly allowsFirstGap: boolean;
   /** A record opened or closed a session. */
   readonly onSession?: ((id: bigint) => void) | undefined;
-  /** The latest time in a record, also of those that the snapshot has; milliseconds since 1970 by a leader's clock. */
+  /**
+   * The latest time in a record, also of those that the snapshot has, or of the last write to a log that is passed over;
+   * milliseconds since 1970.
+   */
   readonly onTime?: ((ms: number) => void) | undefined;
   /** Records beyond are left out. */
   readonly through?: Zxid;
@@ -48,12 +52,12 @@ export async function replayLogs(
 ): Promise<ReplayReport> {
   const replay = new Replay(context, db, digest, options);
   const done: LogRead[] = [];
-  const from = (db.lastZxid + 1) as Zxid;
-  const chosen = logsFrom(logs, from);
+  const { fs } = context.host;
+  const chosen = logsFrom(logs, (db.lastZxid + 1) as Zxid);
   const read = async (log: StoredName, isLast: boolean): Promise<LogRead> => {
     replay.file = log.name;
     const result = await readLog(
-      context.host.fs,
+      fs,
       codec,
       folder,
       log,
@@ -68,12 +72,16 @@ export async function replayLogs(
     }
     return result;
   };
-  // Where a log begins right behind the database, the one before it has nothing to add but the time of its last record.
-  const passed = chosen[1]?.zxid === from ? chosen.shift() : undefined;
+  const passed = await endsAtDatabase(fs, folder, chosen, db) ? chosen.shift() : undefined;
   for (const [index, log] of chosen.entries()) {
     done.push(await read(log, index === chosen.length - 1));
   }
+  // Oldest first: who cuts the tail takes the last one.
   if (passed !== undefined && replay.read === 0) done.unshift(await read(passed, false));
+  else if (passed !== undefined) {
+    const stat = await fs.stat(fs.join(folder, passed.name));
+    if (stat !== undefined) replay.onTime(stat.modifiedMs);
+  }
   replay.finish();
   return {
     applied: replay.applied,
@@ -81,6 +89,20 @@ export async function replayLogs(
     logs: done,
     digestMismatches: replay.mismatches,
   };
+}
+
+/**
+ * Whether the first log has nothing to add: the next one begins right behind the database. Apache's logs may hold more than
+ * that one begins with (storage-format §2), and a copy of a log begins where it does; ours end there.
+ */
+async function endsAtDatabase(
+  fs: Fs,
+  folder: string,
+  [first, next]: readonly StoredName[],
+  { lastZxid }: Database,
+): Promise<boolean> {
+  if (first === undefined || first.zxid > lastZxid || next?.zxid !== lastZxid + 1) return false;
+  return await readLogFormat(fs, folder, first) === 3;
 }
 
 class Replay {
@@ -134,6 +156,10 @@ class Replay {
     }
   }
 
+  onTime(ms: number): void {
+    if (ms > this.#latestMs) this.#latestMs = ms;
+  }
+
   finish(): void {
     this.#options.onTime?.(this.#latestMs);
     if (this.#target === undefined) return;
@@ -151,8 +177,7 @@ class Replay {
     if (fault !== undefined) throw this.#refusal(offset, fault);
     this.read++;
     const zxid = payloadZxid(bytes, start);
-    const ms = payloadTimeMs(bytes, start);
-    if (ms > this.#latestMs) this.#latestMs = ms;
+    this.onTime(payloadTimeMs(bytes, start));
     if (zxid <= this.#from || zxid > this.#through) return;
     if (zxid > this.#seen) this.#checkGap(zxid, offset);
     try {

@@ -128,6 +128,30 @@ test("a session id is not issued again when its close is older than the last sna
   });
 });
 
+test("nor when the log of its life is passed over, and the next one was written after the clock went back", async () => {
+  await inSim({}, async (stage) => {
+    const old = await stage.connect({ timeoutMs: 40_000 });
+    const { sessionId = 0n, password = null } = old.session ?? {};
+    old.cut();
+    await stage.stop();
+    stage.machine.jumpWall(3_600_000);
+    const wallMs = stage.machine.runtime.clock.wallMs();
+    await stage.start();
+    const living = await stage.connect({ sessionId, password });
+    const client = await stage.connect();
+    const id = client.session?.sessionId ?? 0n;
+    await done(client.send(Op.closeSession));
+    await stage.server.control.takeSnapshot();
+    stage.machine.jumpWall(-1_800_000);
+    await done(create(living, "/n"));
+    stage.end("kill");
+    stage.serverRuntime = stage.machine.start();
+    stage.machine.jumpWall(wallMs - stage.serverRuntime.clock.wallMs());
+    await stage.start();
+    assert.notEqual((await stage.connect()).session?.sessionId, id);
+  });
+});
+
 test("zxids go on above the last one, and a client that saw it is welcome [10]", async () => {
   for (const how of ENDS) {
     await inSim({}, async (stage) => {

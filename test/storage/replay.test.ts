@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptionError } from "../../src/base/errors.ts";
 import { lab } from "./lab.ts";
-import { groupsOf, sealed } from "./logs.ts";
+import { groupsOf, padded, sealed } from "./logs.ts";
 import { FOLDER } from "./snapshots.ts";
 import { Author } from "./support.ts";
 
@@ -158,4 +158,57 @@ test("an entry is on the disk after a start however large it is, though its own 
   it.machine.crash("lose");
   it.machine.start();
   assert.equal((await it.start()).storage.database.lastZxid, 1);
+});
+
+test("a log begun behind the snapshot that holds nothing durable makes way for the next append", async () => {
+  const groups = groupsOf([3, 3], 4, new Author());
+  const before = sealed(3, groups.slice(0, 1)), behind = sealed(3, groups.slice(1));
+  const ends = {
+    header: behind.slice(0, 16),
+    zeros: padded(behind.slice(0, 16), 4096),
+    torn: padded(behind.slice(0, behind.length - 20), 4096),
+    unborn: new Uint8Array(4096),
+    empty: new Uint8Array(0),
+  };
+  for (const [what, bytes] of Object.entries(ends)) {
+    const it = lab();
+    await it.stop(await it.start());
+    await it.put("log.1", before);
+    const first = await it.start();
+    await it.sim.runUntil(first.storage.snapshotter.take(first.storage.database));
+    await it.stop(first);
+    await it.put("log.4", bytes);
+    const second = await it.start();
+    assert.deepEqual(await it.bytes("log.1"), before, what);
+    assert.ok(!(await it.names()).includes("log.4"), what);
+    assert.equal(second.storage.fileFormat, 3);
+    const author = new Author(second.storage.database);
+    second.write(author.payload({ kind: "create", path: "/next" }, 4), 4);
+    await it.sim.runUntil(() => second.acked === 4 || second.failure !== undefined);
+    assert.equal(second.failure, undefined, what);
+    await it.stop(second);
+    assert.equal((await it.start()).storage.database.lastZxid, 4, what);
+  }
+});
+
+test("a copy of the first log beside it does not take its place", async () => {
+  const groups = groupsOf([3, 3], 4, new Author());
+  const it = lab();
+  await it.stop(await it.start());
+  await it.put("log.1", sealed(3, groups));
+  await it.put("log.1.old", sealed(3, groups.slice(0, 1)));
+  assert.equal((await it.start()).storage.database.lastZxid, 6);
+});
+
+test("a log of Apache's that holds more than the next one begins with is read", async () => {
+  const groups = groupsOf([3, 1, 2], 4, new Author());
+  const it = lab();
+  await it.stop(await it.start({ fileFormat: 2 }));
+  await it.put("log.1", sealed(2, groups.slice(0, 1)));
+  const first = await it.start();
+  await it.sim.runUntil(first.storage.snapshotter.take(first.storage.database));
+  await it.stop(first);
+  await it.put("log.1", sealed(2, groups));
+  await it.put("log.4", sealed(2, groups.slice(1, 2)));
+  assert.equal((await it.start()).storage.database.lastZxid, 6);
 });
