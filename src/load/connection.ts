@@ -4,7 +4,8 @@
  * Nothing is allocated per request.
  */
 import { Code, codeName } from "../protocol/codes.ts";
-import type { Clock, Connection } from "../runtime.ts";
+import { Xid } from "../protocol/ops.ts";
+import type { Cancel, Clock, Connection, MonotonicMs } from "../runtime.ts";
 import type { Histogram } from "./histogram.ts";
 import {
   ANY_LENGTH,
@@ -12,12 +13,15 @@ import {
   closeFrame,
   connectFrame,
   patchCreate,
+  pingFrame,
   type Ring,
 } from "./requests.ts";
 import { FrameWalker, type HeadSink, int32At } from "./walker.ts";
 
 /** Length prefix and ReplyHeader; a connect response is longer. */
 const HEAD_BYTES = 20;
+/** Of a session's timeout. */
+const PING_SHARE = 1 / 3;
 const nothing = (): void => {};
 
 export interface LoadPlan {
@@ -31,7 +35,7 @@ export interface LoadPlan {
   /** Creates get paths of their own: digits of the run and the connection. Their ring is this connection's alone. */
   readonly fresh?: { readonly run: number; readonly connection: number } | undefined;
   readonly latencies: Histogram;
-  /** The session is there; requests leave from `begin` on. */
+  /** The session is there, and is kept alive; requests leave from `begin` on. */
   readonly onOpen: () => void;
   /** Called once: all of the budget was answered and the session closed, or something went wrong. */
   readonly onEnd: (error: Error | undefined) => void;
@@ -71,6 +75,8 @@ export class LoadConnection implements HeadSink {
   #isOpen = false;
   #isClosing = false;
   #isEnded = false;
+  /** Of the next ping, until `begin`. */
+  #endPings: Cancel = nothing;
   #answeredInChunk = 0;
   // Batches under way, oldest first: each was one write.
   readonly #batchCounts: Int32Array;
@@ -98,6 +104,7 @@ export class LoadConnection implements HeadSink {
 
   /** Sends the first window of requests. */
   begin(): void {
+    this.#endPings();
     this.#send(this.#plan.window, this.#clock.monotonicMs());
   }
 
@@ -112,6 +119,7 @@ export class LoadConnection implements HeadSink {
   /** Ends without a word to the server: the session expires there. */
   close(): void {
     this.#isEnded = true;
+    this.#endPings();
     this.#net.close();
   }
 
@@ -152,6 +160,7 @@ export class LoadConnection implements HeadSink {
       xid !== place + 1 ||
       (err === 0 ? wanted !== length && wanted !== ANY_LENGTH : err !== toleratedError)
     ) {
+      if (xid === Xid.ping) return;
       if (xid === place + 1 && err !== 0) throw refusal(err);
       throw new Error(
         `The reply is not the one expected: xid ${xid}, wanted ${
@@ -165,9 +174,18 @@ export class LoadConnection implements HeadSink {
   }
 
   #onConnected(bytes: Uint8Array, at: number): void {
-    if (int32At(bytes, at + 8) === 0) throw new Error("The server refused the session");
+    const timeoutMs = int32At(bytes, at + 8);
+    if (timeoutMs <= 0) throw new Error("The server refused the session");
     this.#isOpen = true;
+    this.#pingEvery(timeoutMs * PING_SHARE);
     this.#plan.onOpen();
+  }
+
+  #pingEvery(ms: number): void {
+    this.#endPings = this.#clock.wakeAt((this.#clock.monotonicMs() + ms) as MonotonicMs, () => {
+      this.#net.write(pingFrame());
+      this.#pingEvery(ms);
+    });
   }
 
   /** The oldest requests under way were answered. */
@@ -228,6 +246,7 @@ export class LoadConnection implements HeadSink {
   #end(error: Error | undefined): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#endPings();
     this.#net.close();
     this.#plan.onEnd(error);
   }

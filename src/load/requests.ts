@@ -4,7 +4,7 @@
  */
 import { Prng } from "../base/random.ts";
 import { Writer } from "../jute/writer.ts";
-import { Op } from "../protocol/ops.ts";
+import { Op, Xid } from "../protocol/ops.ts";
 import { LOAD_OPS, type LoadOp, type LoadOptions } from "./options.ts";
 
 const RING_BYTES_MAX = 48 * 1024 * 1024;
@@ -44,6 +44,13 @@ export function connectFrame(timeoutMs = 30_000): Uint8Array {
     w.int64Number(0);
     w.buffer(new Uint8Array(16));
     w.bool(false);
+  });
+}
+
+export function pingFrame(): Uint8Array {
+  return framed((w) => {
+    w.int32(Xid.ping);
+    w.int32(Op.ping);
   });
 }
 

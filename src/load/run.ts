@@ -81,6 +81,7 @@ class Crew {
   readonly #failure: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #openCount = 0;
+  #isOver = false;
   #onAllEnded: () => void = () => {};
 
   constructor(runtime: Runtime, options: LoadOptions) {
@@ -112,7 +113,7 @@ class Crew {
     const options = this.#options, shared = this.#ring;
     const isFresh = hasCreates(options);
     this.#openCount++;
-    this.#connections[index] = await openConnection(this.#runtime, options, index, {
+    const connection = await openConnection(this.#runtime, options, index, {
       ring: isFresh ? { ...shared, bytes: shared.bytes.slice() } : shared,
       window: options.window,
       budget: Number.MAX_SAFE_INTEGER,
@@ -125,6 +126,8 @@ class Crew {
         if (--this.#openCount === 0) this.#onAllEnded();
       },
     });
+    if (this.#isOver) connection.close();
+    else this.#connections[index] = connection;
   }
 
   /** @throws {Error} when a connection fails before */
@@ -160,7 +163,9 @@ class Crew {
     return this.#race(ended, FINISH_SECONDS_MAX);
   }
 
+  /** Also those that are still to be opened. */
   close(): void {
+    this.#isOver = true;
     for (const connection of this.#connections) connection?.close();
   }
 
