@@ -208,6 +208,7 @@ export class Persistence {
   async takeSnapshotNow(): Promise<SnapshotFile | undefined> {
     const { snapshotter, directories } = this.#recovered;
     if (snapshotter.isRunning) return undefined;
+    this.#owed.settle();
     this.journal.roll();
     try {
       const report = await snapshotter.take(this.db);

@@ -13,13 +13,15 @@ async function snapshots(stage: SimStage): Promise<string[]> {
 }
 
 /** One snapshot is long under way, and more than snapCount txns came behind it. @returns the zxid of the last txn */
-async function burst(stage: SimStage): Promise<number> {
+async function burst(stage: SimStage, before = 0): Promise<number> {
   stage.machine.files.slow({ kind: "rename", byMs: SLOW_MS });
   const client = await stage.connect();
-  await done(create(client, "/n"));
+  await done(create(client, `/n${before}`));
   const count = 2 * SNAP_COUNT + 50;
-  await Promise.all(Array.from({ length: count }, (_, i) => done(setData(client, "/n", `${i}`))));
-  assert.deepEqual(await snapshots(stage), ["snapshot.0"]);
+  await Promise.all(
+    Array.from({ length: count }, (_, i) => done(setData(client, `/n${before}`, `${i}`))),
+  );
+  assert.equal((await snapshots(stage)).length, 1);
   return count + 2;
 }
 
@@ -45,7 +47,7 @@ test("it waits while much is written, and is not taken twice", async () => {
     const client = await stage.connect();
     // 40 txns a second are no lull; fewer than the next snapshot needs.
     for (let i = 0; i < 350; i++) {
-      await done(setData(client, "/n", "."));
+      await done(setData(client, "/n0", "."));
       await stage.sleep(25);
     }
     const busy = (await snapshots(stage)).length;
@@ -54,5 +56,53 @@ test("it waits while much is written, and is not taken twice", async () => {
     await stage.sleep(600_000);
     assert.deepEqual([busy, quiet.length], [1, 3]);
     assert.deepEqual(await snapshots(stage), quiet);
+  });
+});
+
+test("an operator's snapshot is the one that was owed", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    stage.machine.files.slow({ kind: "rename", byMs: SLOW_MS });
+    const client = await stage.connect();
+    await done(create(client, "/n"));
+    const writes = (count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => done(setData(client, "/n", "."))));
+    await writes(2 * SNAP_COUNT + 50);
+    stage.machine.files.clear();
+    // No lull before the operator asks.
+    let before: readonly string[] = [];
+    while ((before = await snapshots(stage)).length === 1) {
+      await writes(1);
+      await stage.sleep(20);
+    }
+    const file = await stage.server.control.takeSnapshot();
+    assert.deepEqual(await snapshots(stage), [...before, file?.name].sort());
+    await stage.sleep(60_000);
+    assert.deepEqual(await snapshots(stage), [...before, file?.name].sort());
+    assert.equal(stage.snapshots(), 2);
+  });
+});
+
+test("a database that takes the place of the tree owes nothing, and neither does a server that stops", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    const file = await stage.server.control.takeSnapshot();
+    const bytes = await stage.machine.runtime.fs.readFile(file?.path ?? "");
+    await burst(stage);
+    stage.machine.files.clear();
+    let at = 0;
+    const read = (into: Uint8Array): Promise<number> => {
+      const piece = bytes.subarray(at, at + into.length);
+      into.set(piece);
+      at += piece.length;
+      return Promise.resolve(piece.length);
+    };
+    await stage.server.control.restore?.({ read });
+    const installed = await snapshots(stage);
+    assert.equal(installed.length, 1);
+    await stage.sleep(60_000);
+    assert.deepEqual(await snapshots(stage), installed);
+    await burst(stage, 1);
+    await stage.stop();
+    await stage.sleep(60_000);
+    assert.deepEqual(stage.errors(), []);
   });
 });
