@@ -6,19 +6,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULT_LOAD, type LoadOptions } from "../../src/load/options.ts";
 import { runLoad } from "../../src/load/run.ts";
 import { createSim } from "../../runtimes/sim/index.ts";
+import { inSim } from "../support/in_process.ts";
 import { hostRuntime } from "../support/runtime.ts";
 
 const host = await hostRuntime();
-const PING_XID = -2, CLOSE_XID = 0x7fff_fff0;
+const CLOSE_XID = 0x7fff_fff0;
 
 interface Fake {
   readonly port: number;
   readonly open: Set<Socket>;
 }
 
-/** @param onConnect of connection `index`; `give` gives it a session of that timeout, and answers all from then on */
+/** @param onConnect of connection `index`; `give` gives it a session, and answers all from then on */
 async function withFake(
-  onConnect: (index: number, give: (timeoutMs: number) => void, socket: Socket) => void,
+  onConnect: (index: number, give: () => void, socket: Socket) => void,
   body: (fake: Fake) => Promise<void>,
 ): Promise<void> {
   const open = new Set<Socket>();
@@ -27,18 +28,14 @@ async function withFake(
     const index = count++;
     open.add(socket);
     socket.on("close", () => open.delete(socket)).on("error", () => {});
-    let held = new Uint8Array(0), hasSession = false, idle: NodeJS.Timeout | undefined;
-    socket.on("close", () => clearTimeout(idle));
-    const give = (timeoutMs: number): void => {
+    let held = new Uint8Array(0), hasSession = false;
+    const give = (): void => {
       const frame = Buffer.alloc(41);
       frame.writeInt32BE(37);
-      frame.writeInt32BE(timeoutMs, 8);
+      frame.writeInt32BE(30_000, 8);
       frame.writeInt32BE(16, 20);
       socket.write(frame);
       hasSession = true;
-      const wait = (): void => void (idle = setTimeout(() => socket.destroy(), timeoutMs));
-      wait();
-      socket.on("data", () => (clearTimeout(idle), wait()));
       answer();
     };
     const answer = (): void => {
@@ -47,8 +44,7 @@ async function withFake(
         if (held.length < 4 || held.length < 4 + view.readInt32BE(0)) return;
         const xid = view.readInt32BE(4);
         held = held.slice(4 + view.readInt32BE(0));
-        const isWord = xid === PING_XID || xid === CLOSE_XID;
-        const reply = Buffer.alloc(isWord ? 20 : 20 + 68);
+        const reply = Buffer.alloc(xid === CLOSE_XID ? 20 : 20 + 68);
         reply.writeInt32BE(reply.length - 4);
         reply.writeInt32BE(xid, 4);
         socket.write(reply);
@@ -72,6 +68,12 @@ async function withFake(
   }
 }
 
+async function untilEmpty(open: ReadonlySet<Socket>): Promise<void> {
+  const untilMs = performance.now() + 8000;
+  while (open.size > 0 && performance.now() < untilMs) await sleep(20);
+  assert.equal(open.size, 0);
+}
+
 function load(port: number, some: Partial<LoadOptions>): LoadOptions {
   return {
     ...DEFAULT_LOAD,
@@ -87,27 +89,33 @@ function load(port: number, some: Partial<LoadOptions>): LoadOptions {
 }
 
 test("sessions that wait for the last of many are kept alive", async () => {
-  // Each hundred takes longer than half of what a session lives without a word.
-  await withFake((index, give) => {
-    if (index % 100 === 99) setTimeout(() => give(600), 400);
-    else give(600);
-  }, async ({ port }) => {
-    const { perConnection } = await runLoad(host, load(port, { connections: 300 }));
+  const minSessionTimeoutMs = 600, maxSessionTimeoutMs = 600, extraMs = 200;
+  await inSim({ tickMs: 300, minSessionTimeoutMs, maxSessionTimeoutMs }, async (stage) => {
+    stage.sim.network.slow("clients", "server", { extraMs });
+    const servers = [{ host: stage.host, port: stage.port }];
+    const began = stage.nowMs();
+    let openMs = 0;
+    const onPhase = (phase: string): void => {
+      if (phase === "warmup") openMs = stage.nowMs() - began;
+    };
+    // Each hundred takes two round trips.
+    const options = load(stage.port, { servers, connections: 300, filled: false, seconds: 2 });
+    const { perConnection } = await runLoad(stage.runtime, options, { onPhase });
     assert.ok(perConnection.min > 0, JSON.stringify(perConnection));
+    assert.ok(openMs > 3 * maxSessionTimeoutMs, `${openMs} ms`);
   });
 });
 
 test("a load that fails while it opens connections leaves none behind", async () => {
   await withFake((index, give, socket) => {
     if (index === 0) socket.destroy();
-    else setTimeout(() => give(30_000), 200);
+    else setTimeout(() => give(), 200);
   }, async ({ port, open }) => {
     await assert.rejects(
       runLoad(host, load(port, { connections: 50 })),
       /before it gave a session/,
     );
-    await sleep(500);
-    assert.equal(open.size, 0);
+    await untilEmpty(open);
   });
 });
 
@@ -132,12 +140,11 @@ test("a server that takes a connection and says nothing is named", async () => {
 
 test("a server that takes some connections, and one that is not there, end the load with their words", async () => {
   await withFake((index, give, socket) => {
-    if (index < 60) give(30_000);
+    if (index < 60) give();
     else socket.destroy();
   }, async ({ port, open }) => {
     await assert.rejects(runLoad(host, load(port, { connections: 150 })), /maxClientCnxns/);
-    await sleep(200);
-    assert.equal(open.size, 0);
+    await untilEmpty(open);
     const servers = [{ host: "127.0.0.1", port }, { host: "127.0.0.1", port: 1 }];
     await assert.rejects(
       runLoad(host, load(port, { connections: 4, servers })),
@@ -149,7 +156,7 @@ test("a server that takes some connections, and one that is not there, end the l
 test("a session that ends while others are waited for ends the load at once", async () => {
   await withFake((index, give, socket) => {
     if (index > 1) return;
-    give(30_000);
+    give();
     if (index === 1) setTimeout(() => socket.destroy(), 100);
   }, async ({ port }) => {
     const began = Date.now();
@@ -157,12 +164,12 @@ test("a session that ends while others are waited for ends the load at once", as
       runLoad(host, load(port, { connections: 4 })),
       /The server closed a connection$/,
     );
-    assert.ok(Date.now() - began < 2000);
+    assert.ok(Date.now() - began < 8000, "sooner than the others are given up");
   });
 });
 
 test("one connection is enough", async () => {
-  await withFake((_, give) => give(30_000), async ({ port }) => {
+  await withFake((_, give) => give(), async ({ port }) => {
     const result = await runLoad(host, load(port, { connections: 1, constant: true }));
     assert.ok(result.replies > 0);
   });
