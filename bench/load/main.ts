@@ -19,13 +19,16 @@ export interface MeasuredLoad extends LoadResult {
   readonly generatorCpu: number;
   /** Microseconds of the server's CPU per request, all its threads; null when not asked for, or it cannot be told. */
   readonly serverCpuUs: number | null;
+  /** When, in milliseconds of the wall clock. */
+  readonly counted: { readonly fromMs: number; readonly toMs: number };
 }
 
 async function measure(options: BenchLoad): Promise<MeasuredLoad> {
   const { serverPid } = options;
-  const own: number[] = [], server: number[] = [];
+  const own: number[] = [], server: number[] = [], at: number[] = [];
   const onPhase = (phase: Phase): void => {
     if (phase !== "measure" && phase !== "close") return;
+    at.push(Date.now());
     const { user, system } = process.cpuUsage();
     own.push((user + system) / 1e6);
     server.push(serverPid === undefined ? NaN : cpuSecondsOf(serverPid));
@@ -37,6 +40,7 @@ async function measure(options: BenchLoad): Promise<MeasuredLoad> {
     ...result,
     generatorCpu: between(own) / result.seconds,
     serverCpuUs: Number.isFinite(serverCpuUs) ? serverCpuUs : null,
+    counted: { fromMs: at[0] ?? NaN, toMs: at[1] ?? NaN },
   };
 }
 

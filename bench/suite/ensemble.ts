@@ -6,7 +6,7 @@ import { APACHE, untilFirstReply } from "../support/servers.ts";
 import { load, measure, type Measures, SERIAL, type Stage, warmJvm } from "./stage.ts";
 
 const WIDE = ["--connections", "12", "--window", "100"];
-const LOADS: readonly (readonly [row: string, args: readonly string[]])[] = [
+export const TRIO_LOADS: readonly (readonly [row: string, args: readonly string[]])[] = [
   ["trio-reads", ["--mix", "getData", ...WIDE]],
   ["trio-half", ["--mix", "getData=1,setData=1", ...WIDE]],
   ["trio-writes", ["--mix", "setData", ...WIDE]],
@@ -34,12 +34,14 @@ export async function withEnsemble<T>(
   count: number,
   snapCount: number,
   body: (ensemble: RealEnsemble) => Promise<T>,
+  flagsOf?: (sid: number) => readonly string[],
 ): Promise<T> {
   const ensemble = await RealEnsemble.start({
     kinds: kindsOf(subject, count),
     tickMs: 2000,
     jvm: "full",
     config: [`snapCount=${snapCount}`],
+    ...(flagsOf === undefined ? {} : { flagsOf }),
   });
   try {
     return await body(ensemble);
@@ -55,7 +57,7 @@ export const trio: Stage = (context) => {
   return withEnsemble(subject, 3, settings.snapCount, async (ensemble) => {
     const measures: Measures = {};
     await warmJvm(context, ensemble.connectString);
-    for (const [row, args] of LOADS) {
+    for (const [row, args] of TRIO_LOADS) {
       if (!wants(row)) continue;
       const isSerial = row === "trio-serial";
       const leader = await ensemble.leader();
@@ -72,24 +74,37 @@ export const trio: Stage = (context) => {
   });
 };
 
-/** A follower is stopped, the others take creates of 1 KiB, it starts again: until it serves, which it does in sync. */
+/**
+ * A follower is stopped, the others take creates of 1 KiB, it starts again: until it serves, which it does in sync.
+ * @param beforeReturn while it is away
+ */
+export async function followerReturn(
+  ensemble: RealEnsemble,
+  subject: string,
+  creates: number,
+  beforeReturn: () => void = () => {},
+): Promise<{ readonly fromMs: number; readonly ms: number }> {
+  const leader = await ensemble.leader();
+  const { sid, clientPort } = ensemble.servers.find((one) => one.sid !== leader) ??
+    ensemble.server(1);
+  await ensemble.end(sid);
+  const connect = `127.0.0.1:${ensemble.server(leader).clientPort}`;
+  const znodes = ["--znodes", String(creates), "--bytes", "1024"];
+  await runLoadProcess(["--connect", connect, ...znodes, "--seconds", "0.1", "--warmup", "0"]);
+  beforeReturn();
+  const fromMs = Date.now(), began = performance.now();
+  ensemble.start(sid);
+  const { process: child } = ensemble.server(sid);
+  if (child === undefined) throw new Error("The follower did not start");
+  await untilFirstReply(child, subject, clientPort, RETURN_TIMEOUT_MS);
+  return { fromMs, ms: performance.now() - began };
+}
+
 export const behind: Stage = (context) => {
   const { settings, subject, note } = context;
   return withEnsemble(subject, 3, settings.snapCount, async (ensemble) => {
     await warmJvm(context, ensemble.connectString);
-    const leader = await ensemble.leader();
-    const { sid, clientPort } = ensemble.servers.find((one) => one.sid !== leader) ??
-      ensemble.server(1);
-    await ensemble.end(sid);
-    const connect = `127.0.0.1:${ensemble.server(leader).clientPort}`;
-    const znodes = ["--znodes", String(settings.creates), "--bytes", "1024"];
-    await runLoadProcess(["--connect", connect, ...znodes, "--seconds", "0.1", "--warmup", "0"]);
-    const began = performance.now();
-    ensemble.start(sid);
-    const { process: child } = ensemble.server(sid);
-    if (child === undefined) throw new Error("The follower did not start");
-    await untilFirstReply(child, subject, clientPort, RETURN_TIMEOUT_MS);
-    const ms = performance.now() - began;
+    const { ms } = await followerReturn(ensemble, subject, settings.creates);
     note(`${subject}: back after ${ms.toFixed(0)} ms`);
     return { behind: measure(ms, { creates: settings.creates }) };
   });

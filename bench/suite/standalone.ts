@@ -14,7 +14,7 @@ import {
 } from "./stage.ts";
 
 /** In the order in which they are taken: creates come last, because they add to what is listed. */
-const LOADS: readonly (readonly [row: string, args: readonly string[]])[] = [
+export const STANDALONE_LOADS: readonly (readonly [row: string, args: readonly string[]])[] = [
   ["reads", ["--mix", "getData", ...WIDE]],
   ["ninety", ["--mix", "getData=9,setData=1", ...WIDE]],
   ["half", ["--mix", "getData=1,setData=1", ...WIDE]],
@@ -34,7 +34,7 @@ export const standalone: Stage = (context) =>
     try {
       const connect = `127.0.0.1:${server.port}`;
       await warmJvm(context, connect);
-      for (const [row, args] of LOADS) {
+      for (const [row, args] of STANDALONE_LOADS) {
         if (!wants(row) && !(row === "crowd" && wants("fair"))) continue;
         const result = await load(context, connect, [...args, "--pid", String(server.pid)]);
         Object.assign(measures, await measuresOf(row, result, context.constantP50Us));

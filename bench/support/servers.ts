@@ -38,6 +38,8 @@ export interface BenchServerOptions {
   readonly config?: readonly string[];
   /** MiB that the JVM's heap may grow to; ours have no such setting. */
   readonly heapMib?: number;
+  /** Of the runtime itself, as those of its profiler; Apache's gets none. */
+  readonly flags?: readonly string[];
 }
 
 const START_TIMEOUT_MS = 180_000;
@@ -65,7 +67,7 @@ export async function startBenchServer(
     ...config,
   ];
   writeFileSync(file, settings.join("\n") + "\n");
-  const [command, args] = commandOf(name, file, options.heapMib);
+  const [command, args] = commandOf(name, file, options);
   const began = performance.now();
   const server = startProcess(command, args, { cwd: projectRoot() });
   await untilFirstReply(server, name, port, START_TIMEOUT_MS);
@@ -100,7 +102,7 @@ export async function withWorkFolder<T>(
 function commandOf(
   name: ServerName,
   file: string,
-  heapMib: number | undefined,
+  { heapMib, flags = [] }: BenchServerOptions,
 ): [command: string, args: string[]] {
   const root = projectRoot();
   // What the package runs, on each of them.
@@ -112,11 +114,11 @@ function commandOf(
       return ["java", [...javaArgs(APACHE, {}, "full"), ...heap, main, file]];
     }
     case "node":
-      return [process.execPath, [entry, "server", file]];
+      return [process.execPath, [...flags, entry, "server", file]];
     case "deno":
-      return [denoCommand, ["run", "-A", entry, "server", file]];
+      return [denoCommand, ["run", "-A", ...flags, entry, "server", file]];
     case "bun":
-      return [bunCommand, ["run", entry, "server", file]];
+      return [bunCommand, ["run", ...flags, entry, "server", file]];
   }
 }
 

@@ -4,7 +4,7 @@ import { failover } from "../../bench/failover.ts";
 import { http } from "../../bench/http.ts";
 import { failures, readRatio } from "../../bench/known_charts.ts";
 import { micro } from "../../bench/micro/main.ts";
-import { profiles } from "../../bench/profiles.ts";
+import { profiles } from "../../bench/profiles/main.ts";
 import { refusalOf } from "../../bench/support/refusal.ts";
 
 test("arguments that a bench cannot use are refused in a sentence, before anything is started", async () => {
@@ -19,6 +19,12 @@ test("arguments that a bench cannot use are refused in a sentence, before anythi
       [micro, ["--bogus"], /--bogus/],
       [profiles, ["--top", "0"], /^Cannot take --top "0"/],
       [profiles, ["--runtimes", "java"], /^Cannot take --runtimes "java": wanted/],
+      [
+        profiles,
+        ["--workloads", "flights"],
+        /^Cannot take --workloads "flights": wanted some of reads, .*, behind$/,
+      ],
+      [profiles, ["--port", "x"], /^Cannot take --port "x": wanted a number/],
     ] as const
   ) {
     let error: unknown;

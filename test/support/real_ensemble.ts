@@ -23,6 +23,8 @@ export interface RealEnsembleOptions {
   /** Host and port at which the others reach server `to` from server `from`; default: directly (a proxy stands between). */
   readonly peerPortOf?: (from: number, to: number, port: number) => number;
   readonly jvm?: "quick" | "full";
+  /** Of the runtime itself, asked for at each start of one of ours. */
+  readonly flagsOf?: (sid: number) => readonly string[];
 }
 
 export interface RealServer {
@@ -38,15 +40,19 @@ export interface RealServer {
 
 const SETTLE_MS = 60_000;
 
-/** The command of a kind, up to the configuration file. */
-export function commandOfKind(kind: ServerKind, jvm: "quick" | "full" = "quick"): string[] {
+/** The command of a kind, up to the configuration file. @param flags of the runtime, for one of ours */
+export function commandOfKind(
+  kind: ServerKind,
+  jvm: "quick" | "full" = "quick",
+  flags: readonly string[] = [],
+): string[] {
   const entry = join(projectRoot(), "dist/bundle/main.js");
   const own = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
   const executable = (name: string): string =>
     process.env[`MENAGERIE_${name.toUpperCase()}`] ?? (name === own ? process.execPath : name);
   switch (kind) {
     case "node":
-      return [executable("node"), entry, "server"];
+      return [executable("node"), ...flags, entry, "server"];
     case "deno":
       return [
         executable("deno"),
@@ -54,11 +60,12 @@ export function commandOfKind(kind: ServerKind, jvm: "quick" | "full" = "quick")
         "-A",
         "--no-check",
         "--node-modules-dir=manual",
+        ...flags,
         entry,
         "server",
       ];
     case "bun":
-      return [executable("bun"), "run", entry, "server"];
+      return [executable("bun"), "run", ...flags, entry, "server"];
     default: {
       const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
       return ["java", ...javaArgs(kind.slice("apache-".length) as ApacheVersion, {}, jvm), main];
@@ -135,7 +142,8 @@ export class RealEnsemble {
     server.kind = kind;
     const file = join(server.dir, "zoo.cfg");
     writeFileSync(file, this.#config(server));
-    const [command = "", ...args] = [...commandOfKind(kind, this.#options.jvm), file];
+    const { jvm, flagsOf } = this.#options;
+    const [command = "", ...args] = [...commandOfKind(kind, jvm, flagsOf?.(sid)), file];
     server.process = startProcess(command, args, { cwd: server.dir });
   }
 
