@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- profiles [--runtimes node,deno,bun] [--workloads reads,...] [--top N] [--keep FOLDER] [--quick]
  * [--port N] [--folder F]`: a CPU profile of each workload on each runtime, and where its time goes: functions by their own
- * share of the busy time, in percent. `--keep` leaves the .cpuprofile files, which a browser's tools open.
+ * share of the busy time, in percent, and how much of the time was idle, which Bun does not tell. `--keep` leaves the
+ * .cpuprofile files, which a browser's tools open. `(anonymous)` is our code without a name, `(host's)` the runtime's.
  *
  * Six workloads are of the whole server in process, without kernel and disk; the others of server processes under load.
  * Of these a profile is cut to the time of the load that is counted: without the server's start, filling and warm-up.

@@ -63,22 +63,34 @@ export function cut(
   return { ...profile, startTime, endTime: startTime + kept, samples, timeDeltas };
 }
 
-/** The functions that take most in all of `profiles`, `name percent, …`; "-" when nothing ran. */
+/** The functions that take most in all of `profiles`, `name percent, …`, and how idle it was; "-" when nothing ran. */
 export function cellOf(profiles: readonly Profile[], top: number): string {
   const own = new Map<string, number>();
-  let busy = 0;
+  let busy = 0, idle = 0;
   for (const { nodes, samples } of profiles) {
     const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
     for (const id of samples) {
       const name = names.get(id);
-      if (name === undefined) continue;
+      if (name === undefined) {
+        idle++;
+        continue;
+      }
       own.set(name, (own.get(name) ?? 0) + 1);
       busy++;
     }
   }
   if (busy === 0) return "-";
-  return [...own].sort(([, a], [, b]) => b - a).slice(0, top)
-    .map(([name, count]) => `${name} ${(count * 100 / busy).toFixed(0)}`).join(", ");
+  const functions = [...own].sort(([, a], [, b]) => b - a).slice(0, top)
+    .map(([name, count]) => `${name} ${percent(count, busy)}`).join(", ");
+  const idlePercent = percent(idle, busy + idle);
+  return idlePercent < IDLE_PERCENT_TOLD ? functions : `${functions}; idle ${idlePercent}`;
+}
+
+/** Bun tells of none. */
+const IDLE_PERCENT_TOLD = 5;
+
+function percent(part: number, whole: number): number {
+  return Math.round(part * 100 / whole);
 }
 
 /** @returns undefined while nothing runs */
@@ -87,5 +99,11 @@ function nameOf({ functionName, url }: Profile["nodes"][number]["callFrame"]): s
   if (url.startsWith("wasm:") || functionName.includes("wasm-function")) return "codec (wasm)";
   if (functionName === "(garbage collector)") return "garbage";
   if (functionName === "(program)") return "the host";
-  return functionName === "" ? "(anonymous)" : functionName;
+  if (!NAMELESS.includes(functionName)) return functionName;
+  return OURS.test(url) ? "(anonymous)" : "(host's)";
 }
+
+/** As the runtimes write it, also of a module's own code. */
+const NAMELESS = ["", "anonymous", "(anonymous)", "(module)"];
+/** The others are modules of the runtime: `node:net`, `ext:core/01_core.js`, none at all. */
+const OURS = /^(file:|\/)/;

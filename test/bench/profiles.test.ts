@@ -33,15 +33,23 @@ test("a cell has shares of the busy time, the largest first, under words of ours
     ["(garbage collector)"],
     ["crc", "wasm://wasm/1"],
     ["wasm-function[3]"],
-    [""],
+    ["", "file:///serve.js"],
     ["(program)"],
   ] as const;
   const one = profile(functions, [0, 0, 0, 1, 1, 1, 1, 2, 3, 4, 3, 5, 6]);
   assert.equal(
     cellOf([one], 9),
-    "find 40, codec (wasm) 30, garbage 10, (anonymous) 10, the host 10",
+    "find 40, codec (wasm) 30, garbage 10, (anonymous) 10, the host 10; idle 23",
   );
-  assert.equal(cellOf([one], 1), "find 40");
+  assert.equal(cellOf([one], 1), "find 40; idle 23");
+});
+
+test("what has no name is ours by its file, or the runtime's", () => {
+  const nameless = [["", "/main.js"], ["", "node:net"], ["anonymous"], [
+    "",
+    "ext:core/01_core.js",
+  ]] as const;
+  assert.equal(cellOf([profile(nameless, [0, 1, 2, 3])], 9), "(host's) 75, (anonymous) 25");
 });
 
 test("profiles of one row are counted together, though their nodes have other ids", () => {
