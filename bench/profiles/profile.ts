@@ -81,7 +81,9 @@ export function cellOf(profiles: readonly Profile[], top: number): string {
   }
   if (busy === 0) return "-";
   const functions = [...own].sort(([, a], [, b]) => b - a).slice(0, top)
-    .map(([name, count]) => `${name} ${percent(count, busy)}`).join(", ");
+    .map(([name, count]) => ({ name, share: percent(count, busy) }))
+    .filter(({ share }, at) => share > 0 || at === 0)
+    .map(({ name, share }) => `${name} ${share}`).join(", ");
   const idlePercent = percent(idle, busy + idle);
   return idlePercent < IDLE_PERCENT_TOLD ? functions : `${functions}; idle ${idlePercent}`;
 }

@@ -161,20 +161,28 @@ function folderOf(folder: string, sid: number): string {
   return path;
 }
 
-/** From the spawn until it serves, which it does in sync. */
+/** From the spawn until it serves, which it does in sync: its own time, and that of the leader that sends. */
 export const behind: ProfileStage = (context) =>
   withWorkFolder(context.settings.folder, async (folder) => {
     const { settings, runtime, note } = context;
-    let isAway = false;
-    const flagsOf = (): string[] => isAway ? flagsFor(folder, FINE_US) : [];
-    const window = await withEnsemble(runtime, 3, settings.snapCount, async (ensemble) => {
-      const { fromMs, ms } = await followerReturn(ensemble, runtime, settings.creates, () => {
-        isAway = true;
-      });
-      note(`${runtime}: back after ${ms.toFixed(0)} ms under the profiler`);
-      return { fromMs, toMs: fromMs + ms };
-    }, flagsOf);
-    return { behind: [[profileWithin(folder, runtime, [window])]] };
+    let life = "before";
+    const own = (sid: number, of: string): string => folderOf(join(folder, of), sid);
+    const flagsOf = (sid: number): string[] => flagsFor(own(sid, life), FINE_US);
+    const back = await withEnsemble(
+      runtime,
+      3,
+      settings.snapCount,
+      (ensemble) => followerReturn(ensemble, runtime, settings.creates, () => life = "back"),
+      flagsOf,
+    );
+    note(`${runtime}: back after ${back.ms.toFixed(0)} ms under the profiler`);
+    const windows = [{ fromMs: back.fromMs, toMs: back.fromMs + back.ms }];
+    return {
+      behind: [
+        [profileWithin(own(back.sid, "back"), runtime, windows)],
+        [profileWithin(own(back.leader, "before"), runtime, windows)],
+      ],
+    };
   });
 
 function rowsOf(

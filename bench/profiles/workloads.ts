@@ -45,7 +45,11 @@ export const WORKLOADS: readonly Workload[] = [
   ofTrio("trio-half", "50 % reads"),
   ofTrio("trio-writes", "writes"),
   ofTrio("trio-serial", "writes 1 x 1"),
-  ofServer("behind", "behind", "a follower back, 200,000 creates of 1 KiB behind"),
+  {
+    id: "behind",
+    stage: "behind",
+    titles: ["a follower back, 200,000 creates of 1 KiB behind", "the leader meanwhile"],
+  },
 ];
 
 export interface ProfileSettings {

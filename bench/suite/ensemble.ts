@@ -83,7 +83,12 @@ export async function followerReturn(
   subject: string,
   creates: number,
   beforeReturn: () => void = () => {},
-): Promise<{ readonly fromMs: number; readonly ms: number }> {
+): Promise<{
+  readonly leader: number;
+  readonly sid: number;
+  readonly fromMs: number;
+  readonly ms: number;
+}> {
   const leader = await ensemble.leader();
   const { sid, clientPort } = ensemble.servers.find((one) => one.sid !== leader) ??
     ensemble.server(1);
@@ -97,7 +102,7 @@ export async function followerReturn(
   const { process: child } = ensemble.server(sid);
   if (child === undefined) throw new Error("The follower did not start");
   await untilFirstReply(child, subject, clientPort, RETURN_TIMEOUT_MS);
-  return { fromMs, ms: performance.now() - began };
+  return { leader, sid, fromMs, ms: performance.now() - began };
 }
 
 export const behind: Stage = (context) => {

@@ -62,6 +62,11 @@ test("a sample counts once, however long nothing was sampled before it, as on Bu
   assert.equal(cellOf([idle], 9), "find 75, set 25");
 });
 
+test("functions below half a percent are left out", () => {
+  const many = Array.from({ length: 300 }, () => 0);
+  assert.equal(cellOf([profile([["find"], ["set"]], [...many, 1])], 9), "find 100");
+});
+
 test("nothing that ran is a dash", () => {
   assert.equal(cellOf([], 9), "-");
   assert.equal(cellOf([profile([["(idle)"]], [0, 0])], 9), "-");
