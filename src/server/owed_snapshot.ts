@@ -3,7 +3,7 @@
  * behind a burst of writes does not replay up to two snapCounts of them.
  */
 import type { Prng } from "../base/random.ts";
-import type { Clock, MonotonicMs } from "../runtime.ts";
+import type { Clock } from "../runtime.ts";
 import { Alarm } from "./alarm.ts";
 
 /** Between two looks, and as much again at random: the servers of an ensemble are not to do it all at once. */
@@ -25,6 +25,7 @@ export class OwedSnapshot {
   #isOwed = false;
   #txns = 0;
   #sinceMs = 0;
+  #lookAtMs = 0;
 
   constructor(parts: OwedSnapshotParts) {
     this.#parts = parts;
@@ -56,13 +57,17 @@ export class OwedSnapshot {
     const { clock, random } = this.#parts;
     this.#txns = 0;
     this.#sinceMs = clock.monotonicMs();
-    this.#alarm.by((this.#sinceMs + LOOK_MS + random.below(LOOK_MS)) as MonotonicMs);
+    this.#lookAtMs = this.#sinceMs + LOOK_MS + random.below(LOOK_MS);
+    this.#alarm.by(this.#lookAtMs);
   }
 
   #onLook(): void {
     if (!this.#isOwed) return;
     const { clock, snapCount, take } = this.#parts;
-    const seconds = (clock.monotonicMs() - this.#sinceMs) / 1000;
+    const nowMs = clock.monotonicMs();
+    // Set for one that was settled meanwhile.
+    if (nowMs < this.#lookAtMs) return this.#alarm.by(this.#lookAtMs);
+    const seconds = (nowMs - this.#sinceMs) / 1000;
     const isQuiet = this.#txns <= snapCount * QUIET_SHARE * seconds;
     if (isQuiet && take()) this.#isOwed = false;
     else this.#look();

@@ -1,6 +1,10 @@
 /** A snapshot that came due while another was being written. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createSim } from "../../runtimes/sim/index.ts";
+import { Prng } from "../../src/base/random.ts";
+import type { MonotonicMs } from "../../src/runtime.ts";
+import { OwedSnapshot } from "../../src/server/owed_snapshot.ts";
 import { inSim, type SimStage } from "../support/in_process.ts";
 import { create, done, setData } from "../support/requests.ts";
 
@@ -105,4 +109,34 @@ test("a database that takes the place of the tree owes nothing, and neither does
     await stage.sleep(60_000);
     assert.deepEqual(stage.errors(), []);
   });
+});
+
+test("one that is owed anew waits as long as the first", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const sim = createSim({ seed });
+    const { clock } = sim.machine("a").runtime;
+    const sleep = (ms: number) =>
+      sim.runUntil(
+        new Promise<void>((wake) => clock.wakeAt((clock.monotonicMs() + ms) as MonotonicMs, wake)),
+      );
+    const taken: number[] = [];
+    const owed = new OwedSnapshot({
+      clock,
+      random: new Prng(seed),
+      snapCount: SNAP_COUNT,
+      take: () => taken.push(clock.monotonicMs()) > 0,
+    });
+    owed.owe();
+    await sleep(400);
+    owed.settle();
+    owed.owe();
+    const againMs = clock.monotonicMs();
+    await sleep(2000);
+    assert.equal(taken.length, 1);
+    assert.ok(
+      (taken[0] ?? 0) - againMs >= 500,
+      `seed ${seed}: after ${(taken[0] ?? 0) - againMs} ms`,
+    );
+    owed.stop();
+  }
 });
