@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { messageOf, UsageError } from "../../src/base/errors.ts";
 import { provenance } from "../support/machine.ts";
 import { machineLoad } from "../support/processes.ts";
-import { numberFrom } from "../support/refusal.ts";
+import { portFrom } from "../support/refusal.ts";
 import { withWorkFolder } from "../support/servers.ts";
 import { inProcess } from "./in_process.ts";
 import { cellOf, type Profile, type RuntimeName, RUNTIMES } from "./profile.ts";
@@ -92,7 +92,7 @@ function parse(args: readonly string[]): Asked {
     known(name, WORKLOADS.map(({ id }) => id), "--workloads")
   );
   return {
-    settings: settingsOf(values.quick, numberFrom(1, "--port", values.port), values.folder),
+    settings: settingsOf(values.quick, portFrom(values.port), values.folder),
     runtimes: values.runtimes.split(",").map((name) => known(name, RUNTIMES, "--runtimes")),
     workloads: WORKLOADS.filter(({ id }) => ids.includes(id)),
     top,

@@ -1,6 +1,7 @@
 /** What the suite was asked for. */
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
+import { portFrom } from "../support/refusal.ts";
 import { type ServerName, SERVERS } from "../support/servers.ts";
 import { ROWS, type RowSpec } from "./rows.ts";
 
@@ -104,7 +105,7 @@ export function settingsOf(args: readonly string[]): Settings {
     sessions: number("sessions"),
     watches: 10,
     creates: number("creates"),
-    port: Number(values.port),
+    port: portFrom(values.port),
     folder: values.folder,
     out: values.out,
     charts: values.charts,

@@ -14,3 +14,13 @@ export function numberFrom(min: number, flag: string, text: string): number {
   if (text.trim() !== "" && value >= min && Number.isFinite(value)) return value;
   throw new UsageError(`Cannot take ${flag} "${text}": wanted a number from ${min}`);
 }
+
+/** The benches take some ports behind it too. */
+const PORT_MAX = 65_500;
+
+/** @throws {UsageError} */
+export function portFrom(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= PORT_MAX) return value;
+  throw new UsageError(`Cannot take --port "${text}": wanted a whole number from 1 to ${PORT_MAX}`);
+}

@@ -24,7 +24,8 @@ test("arguments that a bench cannot use are refused in a sentence, before anythi
         ["--workloads", "flights"],
         /^Cannot take --workloads "flights": wanted some of reads, .*, behind$/,
       ],
-      [profiles, ["--port", "x"], /^Cannot take --port "x": wanted a number/],
+      [profiles, ["--port", "x"], /^Cannot take --port "x": wanted a whole number/],
+      [profiles, ["--port", "99999"], /^Cannot take --port "99999": wanted a whole number/],
     ] as const
   ) {
     let error: unknown;
