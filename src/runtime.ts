@@ -160,6 +160,11 @@ export interface Fs {
    * @throws {RuntimeError} BUSY when a living process holds it; ACCESS
    */
   lock(directory: string): Promise<Lock>;
+  /**
+   * Memory of its own, all zeros, whose pages another thread has touched: the first touch is what memory costs. Absent
+   * where the host has no such way. @throws {RuntimeError}
+   */
+  readonly zeros?: (bytes: number) => Promise<Uint8Array>;
   /** Joins with `/` and removes `.` and `..`; absolute when the first part is. */
   join(...parts: string[]): string;
   /** Absolute form of a path, from the working directory. */

@@ -207,6 +207,18 @@ function remove(target: string): Promise<void> {
   });
 }
 
+/** From the system's own zeros: their copy into memory touches its pages on the thread that reads them. */
+async function zeros(count: number): Promise<Uint8Array> {
+  const file = await open("/dev/zero", "read", 0);
+  try {
+    const bytes = new Uint8Array(count);
+    await file.read(bytes, 0);
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /** @param syncFlag with which durable files are opened, so that a write is its own sync; 0: fdatasync follows each */
 export function nodeFs(syncFlag: number): Fs {
   return {
@@ -222,6 +234,7 @@ export function nodeFs(syncFlag: number): Fs {
         (done) => fs.mkdir(target, { recursive: true }, (error) => done(error, undefined)),
       ),
     remove,
+    zeros,
     rename: (from, to) =>
       call<void>(() => `rename "${from}" to "${to}"`, (done) => fs.rename(from, to, plain(done))),
     join: (...parts) => path.posix.join(...parts),

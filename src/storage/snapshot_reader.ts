@@ -21,6 +21,7 @@ import {
 } from "./snapshot_format.ts";
 import { loadBody } from "./snapshot_body.ts";
 import { SnapshotWindow } from "./snapshot_window.ts";
+import { WarmMemory } from "./warm_memory.ts";
 
 export interface LoadedSnapshot {
   readonly name: string;
@@ -65,17 +66,35 @@ export async function loadSnapshot(
 ): Promise<LoadedSnapshot> {
   const file = await host.fs.open(path, "read");
   const ahead = new ReadAhead(openSource(file, name.compression, host.gzip));
+  let memory: WarmMemory | undefined;
   try {
     db.clear();
-    if (name.compression === "") db.tree.expectSnapshot(await file.size());
-    return await load(ahead, name, db);
+    if (name.compression !== "") return await load(ahead, name, db);
+    const size = await file.size();
+    db.tree.expectSnapshot(size);
+    memory = new WarmMemory(host.fs, db.tree.growing, size);
+    return await load(warming(ahead, memory), name, db);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     throw new CorruptionError(`Cannot load snapshot "${name.name}": ${messageOf(error)}`);
   } finally {
+    memory?.stop();
     await ahead.settle();
     await closeQuietly(file);
   }
+}
+
+/** Tells how far the file was read. */
+function warming(source: ByteSource, memory: WarmMemory): ByteSource {
+  let bytes = 0;
+  return {
+    read: async (into) => {
+      memory.onProgress(bytes);
+      const count = await source.read(into);
+      bytes += count;
+      return count;
+    },
+  };
 }
 
 /** Bad bytes and failed reads, as opposed to bugs of ours. */

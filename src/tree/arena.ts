@@ -7,6 +7,7 @@
  * Invariant: a ref given out is below 2^32 and is held as an int32.
  */
 import { invariant } from "../base/invariant.ts";
+import { type Growing, Stock } from "./stock.ts";
 
 const UNIT_SHIFT = 3;
 const UNIT_BYTES = 1 << UNIT_SHIFT;
@@ -50,7 +51,9 @@ export function unitsOfClass(sizeClass: number): number {
   return (5 + (step & 3)) << ((step >>> 2) + FINE_SHIFT - 2);
 }
 
-export class Arena {
+export class Arena implements Growing {
+  /** Of segments of 8 MiB. */
+  readonly stock = new Stock(UNIT_BYTES << SEGMENT_SHIFT);
   readonly #segments: Uint8Array[] = [];
   /** The same memory as words: a free block's first word links to the next one. */
   readonly #words: Int32Array[] = [];
@@ -81,6 +84,14 @@ export class Arena {
   /** Bytes of all segments; pages never touched take no memory of the machine. */
   get reservedBytes(): number {
     return this.#reservedBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#reservedBytes - (this.#fillEnd - this.#fillUnit + this.#freeUnits) * UNIT_BYTES;
   }
 
   segmentOf(ref: number): Uint8Array {
@@ -283,7 +294,8 @@ export class Arena {
   #addSegment(size: number): number {
     const segment = this.#freeSegments.pop() ?? this.#segments.length;
     invariant(segment < SEGMENTS_MAX, "The arena has room for one more segment", { segment });
-    const words = new Int32Array(size >>> 2);
+    const { stock } = this;
+    const words = size === stock.blockBytes ? stock.take() : new Int32Array(size >>> 2);
     this.#words[segment] = words;
     this.#segments[segment] = new Uint8Array(words.buffer);
     this.#reservedBytes += size;

@@ -9,15 +9,20 @@ import { Arena } from "./arena.ts";
 import { ChildLists } from "./child_lists.ts";
 import * as L from "./layout.ts";
 import { nameHash, NameIndex } from "./name_index.ts";
+import { type Growing, Stock } from "./stock.ts";
 
 /** The first two are small, so that an empty server is; then 65,536 ids each. */
 const PAGE_SIZES: readonly number[] = [1 << 10, 1 << 14, L.PAGE_IDS];
+const ID_BYTES = L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
+const PAGE_BYTES = L.PAGE_IDS * ID_BYTES;
 const SLASH = 0x2f;
 const COPY_LOOP_BYTES = 24;
 
 export const ROOT = 0;
 
-export class NodeStore {
+export class NodeStore implements Growing {
+  /** Of pages of 65,536 ids. */
+  readonly stock = new Stock(PAGE_BYTES);
   readonly arena = new Arena();
   readonly childLists = new ChildLists();
   readonly #pages: Int32Array[] = [];
@@ -42,7 +47,15 @@ export class NodeStore {
 
   /** Bytes that removed znodes left to be used again. */
   get reusableBytes(): number {
-    return this.arena.reusableBytes + this.#freeIds * L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
+    return this.arena.reusableBytes + this.#freeIds * ID_BYTES;
+  }
+
+  get usedBytes(): number {
+    return this.#live * ID_BYTES;
+  }
+
+  get heldBytes(): number {
+    return this.#pages.reduce((bytes, page) => bytes + page.byteLength, 0);
   }
 
   /** The page of an id; a znode's words begin at `baseOf(id)`. */
@@ -370,7 +383,9 @@ export class NodeStore {
     if (this.#nextId === this.#pageEnd) {
       const number = this.#pages.length;
       const size = PAGE_SIZES[Math.min(number, PAGE_SIZES.length - 1)] as number;
-      this.#pages.push(new Int32Array(size << L.NODE_WORDS_SHIFT));
+      this.#pages.push(
+        size === L.PAGE_IDS ? this.stock.take() : new Int32Array(size << L.NODE_WORDS_SHIFT),
+      );
       this.#nextId = number << L.PAGE_SHIFT;
       this.#pageEnd = this.#nextId + size;
     }

@@ -15,6 +15,7 @@ import { OwnerKind, ttlOf } from "./owner.ts";
 import { OwnerLists } from "./owner_lists.ts";
 import { Prefetch } from "./prefetch.ts";
 import { writeClientStat } from "./stat_block.ts";
+import type { Growing } from "./stock.ts";
 
 /** Good until the next change of the tree. */
 export type NodeId = number;
@@ -60,6 +61,10 @@ export class TreeView {
   get arenaShare(): number {
     const { reservedBytes, freeBytes } = this.nodes.arena;
     return (reservedBytes - freeBytes) / ARENA_BYTES_MAX;
+  }
+  /** What takes more memory as the tree grows. */
+  get growing(): readonly Growing[] {
+    return [this.nodes.arena, this.nodes];
   }
   /** Bytes that removed znodes left to be used again. */
   get reusableBytes(): number {

@@ -1,0 +1,61 @@
+/**
+ * Memory made ready on another thread while a snapshot is loaded: the first touch of its pages was a fifth of a start
+ * with a million znodes. What the rest of the file will need is reckoned from what its beginning needed.
+ */
+import type { Fs } from "../runtime.ts";
+import type { Growing } from "../tree/stock.ts";
+
+/** Blocks ready at a time: one is being made meanwhile. */
+const READY_MAX = 2;
+/** Of a block: with less of it expected to be used it is left out. */
+const USED_MIN = 1 / 4;
+
+export class WarmMemory {
+  readonly #zeros: Fs["zeros"];
+  readonly #growing: readonly Growing[];
+  readonly #fileBytes: number;
+  #isMaking = false;
+  #isOver = false;
+
+  constructor(fs: Fs, growing: readonly Growing[], fileBytes: number) {
+    this.#zeros = fs.zeros;
+    this.#growing = growing;
+    this.#fileBytes = fileBytes;
+  }
+
+  /** So many bytes of the file are loaded, or nearly. */
+  onProgress(bytes: number): void {
+    if (this.#isMaking || this.#isOver || this.#zeros === undefined || bytes === 0) return;
+    const next = this.#next(this.#fileBytes / bytes);
+    if (next !== undefined) void this.#make(this.#zeros, next);
+  }
+
+  /** What is being made is dropped. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  /** The one that will be short of memory first. @param growth what will be used, of what is */
+  #next(growth: number): Growing | undefined {
+    let next: Growing | undefined, nextAt = Infinity;
+    for (const one of this.#growing) {
+      const { stock: { size, blockBytes }, usedBytes, heldBytes } = one;
+      const ready = heldBytes + size * blockBytes;
+      if (size >= READY_MAX || usedBytes * growth < ready + blockBytes * USED_MIN) continue;
+      const at = ready / usedBytes;
+      if (at < nextAt) [next, nextAt] = [one, at];
+    }
+    return next;
+  }
+
+  async #make(zeros: NonNullable<Fs["zeros"]>, { stock }: Growing): Promise<void> {
+    this.#isMaking = true;
+    try {
+      const block = await zeros(stock.blockBytes);
+      if (!this.#isOver) stock.give(block);
+      this.#isMaking = false;
+    } catch {
+      this.stop(); // a host without: the tree finds its memory itself
+    }
+  }
+}

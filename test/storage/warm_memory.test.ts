@@ -1,0 +1,85 @@
+/** Memory for a snapshot's znodes that another thread makes ready while it is loaded. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSim, type Machine, type Sim } from "../../runtimes/sim/index.ts";
+import type { Fs } from "../../src/runtime.ts";
+import { loadSnapshot } from "../../src/storage/snapshot_reader.ts";
+import { Database } from "../../src/txn/database.ts";
+import { nameOf } from "./logs.ts";
+import { FOLDER, take } from "./snapshots.ts";
+import { Author, codec, DB_OPTIONS } from "./support.ts";
+
+type Zeros = NonNullable<Fs["zeros"]>;
+
+/** Beyond the first pages of ids and segments of the arena, which are small. */
+const ZNODES = 110_000;
+const SEGMENT_BYTES = 8 << 20, PAGE_BYTES = 4 << 20;
+
+async function saved(
+  znodes: number,
+): Promise<{ sim: Sim; machine: Machine; name: string; author: Author }> {
+  const sim = createSim({ seed: 1 }), machine = sim.machine("a");
+  const author = new Author(), data = new Uint8Array(120).fill(7);
+  for (let n = 0; n < znodes; n++) author.payload({ kind: "create", path: `/n${n}`, data });
+  const { report } = await take(sim, machine, author.db);
+  return { sim, machine, name: report.name, author };
+}
+
+const large = await saved(ZNODES);
+
+/** @returns the database, and the sizes that were asked for */
+async function loadedWith(
+  { sim, machine, name }: typeof large,
+  zeros: Zeros | undefined,
+): Promise<{ db: Database; asked: number[] }> {
+  const { runtime } = machine, asked: number[] = [];
+  const counted: Zeros | undefined = zeros && ((bytes) => {
+    asked.push(bytes);
+    return zeros(bytes);
+  });
+  const host = { ...runtime, fs: counted ? { ...runtime.fs, zeros: counted } : runtime.fs };
+  const db = new Database(codec, DB_OPTIONS);
+  await sim.runUntil(loadSnapshot(host, `${FOLDER}/${name}`, nameOf(name), db));
+  return { db, asked };
+}
+
+function isWhole(db: Database): void {
+  assert.equal(db.tree.nodeCount, large.author.db.tree.nodeCount);
+  assert.equal(db.tree.digest, large.author.db.tree.digest);
+}
+
+test("what the snapshot needs is made ready, and used", async () => {
+  const { db, asked } = await loadedWith(large, (bytes) => Promise.resolve(new Uint8Array(bytes)));
+  isWhole(db);
+  assert.deepEqual([...new Set(asked)].sort(), [PAGE_BYTES, SEGMENT_BYTES]);
+  for (const { stock, heldBytes } of db.tree.growing) {
+    const used = asked.filter((bytes) => bytes === stock.blockBytes).length - stock.size;
+    assert.ok(used >= 1 && used * stock.blockBytes <= heldBytes, `${used} of ${stock.blockBytes}`);
+    assert.ok(stock.size <= 1, "little is left over");
+  }
+});
+
+test("a small snapshot asks for none", async () => {
+  const { asked } = await loadedWith(
+    await saved(100),
+    (bytes) => Promise.resolve(new Uint8Array(bytes)),
+  );
+  assert.deepEqual(asked, []);
+});
+
+test("without it, refused, or never ready in time a load is the same", async () => {
+  isWhole((await loadedWith(large, undefined)).db);
+  const refused = await loadedWith(large, () => Promise.reject(new Error("no /dev/zero here")));
+  isWhole(refused.db);
+  assert.equal(refused.asked.length, 1, "asked once");
+  const late: (() => void)[] = [];
+  const { db, asked } = await loadedWith(
+    large,
+    (bytes) => new Promise((resolve) => late.push(() => resolve(new Uint8Array(bytes)))),
+  );
+  isWhole(db);
+  assert.equal(asked.length, 1, "one at a time");
+  late.forEach((come) => come());
+  await Promise.resolve();
+  assert.deepEqual(db.tree.growing.map(({ stock }) => stock.size), [0, 0], "kept by nobody");
+});
