@@ -1,6 +1,6 @@
 /**
- * A snapshot that came due while another was being written. It is taken when little is written any more, so that a start
- * behind a burst of writes does not replay up to two snapCounts of them.
+ * Snapshots in a lull, so that a start behind a burst of writes does not replay up to two snapCounts of them: one that came
+ * due while another was being written, and one that is half due.
  */
 import type { Prng } from "../base/random.ts";
 import type { Clock } from "../runtime.ts";
@@ -10,11 +10,22 @@ import { Alarm } from "./alarm.ts";
 const LOOK_MS = 500;
 /** Of snapCount, in a second: at that pace the next one is most of a minute away. */
 const QUIET_SHARE = 1 / 100;
+/** The same of one that is half due: what writes steadily gets its snapshots when they are due, and no more of them. */
+const STILL_SHARE = 1 / 10_000;
+/** Requests of any kind a second at which a snapshot holds nobody up. */
+const IDLE_REQUESTS = 1000;
+/** So long one that is due is put off for others' reads. */
+const PATIENCE_MS = 60_000;
+
+/** Half due, put off. */
+export type Owed = "soon" | "now";
 
 export interface OwedSnapshotParts {
   readonly clock: Clock;
   readonly random: Prng;
   readonly snapCount: number;
+  /** Requests so far, of any kind; it may start anew. */
+  readonly requests: () => number;
   /** @returns false: not now */
   readonly take: () => boolean;
 }
@@ -22,8 +33,10 @@ export interface OwedSnapshotParts {
 export class OwedSnapshot {
   readonly #parts: OwedSnapshotParts;
   readonly #alarm: Alarm;
-  #isOwed = false;
+  #owed: Owed | undefined;
+  #owedMs = 0;
   #txns = 0;
+  #requests = 0;
   #sinceMs = 0;
   #lookAtMs = 0;
 
@@ -32,15 +45,17 @@ export class OwedSnapshot {
     this.#alarm = new Alarm(parts.clock, () => this.#onLook());
   }
 
-  owe(): void {
-    if (this.#isOwed) return;
-    this.#isOwed = true;
-    this.#look();
+  owe(owed: Owed): void {
+    if (this.#owed === "now" || this.#owed === owed) return;
+    const isNew = this.#owed === undefined;
+    this.#owed = owed;
+    this.#owedMs = this.#parts.clock.monotonicMs();
+    if (isNew) this.#look();
   }
 
   /** One has begun, or the tree it would be of is gone. */
   settle(): void {
-    this.#isOwed = false;
+    this.#owed = undefined;
   }
 
   onApplied(txns: number): void {
@@ -49,27 +64,33 @@ export class OwedSnapshot {
 
   /** For good. */
   stop(): void {
-    this.#isOwed = false;
+    this.#owed = undefined;
     this.#alarm.stop();
   }
 
   #look(): void {
-    const { clock, random } = this.#parts;
+    const { clock, random, requests } = this.#parts;
     this.#txns = 0;
+    this.#requests = requests();
     this.#sinceMs = clock.monotonicMs();
     this.#lookAtMs = this.#sinceMs + LOOK_MS + random.below(LOOK_MS);
     this.#alarm.by(this.#lookAtMs);
   }
 
   #onLook(): void {
-    if (!this.#isOwed) return;
-    const { clock, snapCount, take } = this.#parts;
-    const nowMs = clock.monotonicMs();
+    if (this.#owed === undefined) return;
+    const nowMs = this.#parts.clock.monotonicMs();
     // Set for one that was settled meanwhile.
     if (nowMs < this.#lookAtMs) return this.#alarm.by(this.#lookAtMs);
-    const seconds = (nowMs - this.#sinceMs) / 1000;
-    const isQuiet = this.#txns <= snapCount * QUIET_SHARE * seconds;
-    if (isQuiet && take()) this.#isOwed = false;
+    if (this.#isLull(nowMs) && this.#parts.take()) this.#owed = undefined;
     else this.#look();
+  }
+
+  #isLull(nowMs: number): boolean {
+    const { snapCount, requests } = this.#parts;
+    const seconds = (nowMs - this.#sinceMs) / 1000, isDue = this.#owed === "now";
+    if (this.#txns > snapCount * (isDue ? QUIET_SHARE : STILL_SHARE) * seconds) return false;
+    if (isDue && nowMs - this.#owedMs >= PATIENCE_MS) return true;
+    return requests() - this.#requests <= IDLE_REQUESTS * seconds;
   }
 }

@@ -75,6 +75,7 @@ export class Persistence {
       clock,
       random: prng,
       snapCount: options.snapCount,
+      requests: () => stats.packetsReceived,
       take: () => this.#takeOwed(),
     });
     this.#autopurge = new Autopurge(context, { ...options, snapshots, logs, use });
@@ -167,6 +168,7 @@ export class Persistence {
       if (this.#policy.onAppend(bytes / txns)) due = true;
     }
     if (due) this.#takeSnapshot();
+    else if (this.#policy.isHalfDue) this.#owed.owe("soon");
   }
 
   #takeSnapshot(): void {
@@ -175,7 +177,7 @@ export class Persistence {
       this.#context.log.info(
         "A snapshot is put off until little is written: the one before is still being written",
       );
-      return this.#owed.owe();
+      return this.#owed.owe("now");
     }
     this.#owed.settle();
     void this.#takeInBackground();

@@ -37,6 +37,11 @@ export class SnapshotPolicy {
     return true;
   }
 
+  /** Of the one to come next; bytes do not count here. */
+  get isHalfDue(): boolean {
+    return this.#count > this.#countLimit / 2;
+  }
+
   /** A snapshot begins for another reason. */
   restart(): void {
     this.#count = 0;

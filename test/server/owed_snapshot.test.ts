@@ -44,6 +44,64 @@ test("it is taken once little is written, so that a start replays next to nothin
   });
 });
 
+test("one that is half due is taken once nothing is written, and not before", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    let client = await stage.connect();
+    await done(create(client, "/n"));
+    const writes = (count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => done(setData(client, "/n", "."))));
+    await writes(100);
+    await stage.sleep(600_000);
+    assert.equal((await snapshots(stage)).length, 1, "a tenth is no half");
+    client = await stage.connect();
+    await writes(SNAP_COUNT / 2 - 140);
+    // Three a second are no lull.
+    for (let i = 0; i < 30; i++) {
+      await done(setData(client, "/n", "."));
+      await stage.sleep(300);
+    }
+    const busy = (await snapshots(stage)).length;
+    await stage.sleep(2000);
+    const quiet = await snapshots(stage);
+    await stage.sleep(600_000);
+    assert.deepEqual([busy, quiet.length], [1, 2]);
+    assert.deepEqual(await snapshots(stage), quiet);
+    stage.end("kill");
+    await stage.revive();
+    // The end of its session came behind it.
+    assert.ok((stage.server.view.stats.summaries.txnsReplayed.max ?? 0) <= 1);
+  });
+});
+
+test("it waits for readers, one that is due for a minute", async () => {
+  for (const owed of ["soon", "now"] as const) {
+    const sim = createSim({ seed: 1 });
+    const { clock } = sim.machine("a").runtime;
+    const sleep = (ms: number) =>
+      sim.runUntil(
+        new Promise<void>((wake) => clock.wakeAt((clock.monotonicMs() + ms) as MonotonicMs, wake)),
+      );
+    let readsEnd = Infinity;
+    const taken: number[] = [];
+    const late = new OwedSnapshot({
+      clock,
+      random: new Prng(1),
+      snapCount: SNAP_COUNT,
+      requests: () => 2 * Math.min(clock.monotonicMs(), readsEnd),
+      take: () => taken.push(clock.monotonicMs()) > 0,
+    });
+    late.owe(owed);
+    await sleep(59_000);
+    assert.equal(taken.length, 0);
+    await sleep(3000);
+    assert.equal(taken.length, owed === "now" ? 1 : 0);
+    readsEnd = clock.monotonicMs();
+    await sleep(2000);
+    assert.equal(taken.length, 1);
+    late.stop();
+  }
+});
+
 test("it waits while much is written, and is not taken twice", async () => {
   await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
     await burst(stage);
@@ -124,12 +182,13 @@ test("one that is owed anew waits as long as the first", async () => {
       clock,
       random: new Prng(seed),
       snapCount: SNAP_COUNT,
+      requests: () => 0,
       take: () => taken.push(clock.monotonicMs()) > 0,
     });
-    owed.owe();
+    owed.owe("now");
     await sleep(400);
     owed.settle();
-    owed.owe();
+    owed.owe("now");
     const againMs = clock.monotonicMs();
     await sleep(2000);
     assert.equal(taken.length, 1);
