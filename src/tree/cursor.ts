@@ -8,7 +8,8 @@ import type { Zxid } from "../base/zxid.ts";
 import type { Writer } from "../jute/writer.ts";
 import { OPEN_ACL_ID } from "./acl.ts";
 import * as L from "./layout.ts";
-import { copyBytes, type NodeStore, ROOT } from "./node_store.ts";
+import { copyBytes } from "./copy_bytes.ts";
+import { type NodeStore, ROOT } from "./node_store.ts";
 import { STORED_STAT_BYTES, writeStoredStat } from "./stat_block.ts";
 
 /** Lengths of path and data, ACL key. */

@@ -7,6 +7,7 @@
 import { invariant } from "../base/invariant.ts";
 import { Arena } from "./arena.ts";
 import { ChildLists } from "./child_lists.ts";
+import { copyBytes } from "./copy_bytes.ts";
 import * as L from "./layout.ts";
 import { nameHash, NameIndex } from "./name_index.ts";
 import { type Growing, Stock } from "./stock.ts";
@@ -16,7 +17,6 @@ const PAGE_SIZES: readonly number[] = [1 << 10, 1 << 14, L.PAGE_IDS];
 const ID_BYTES = L.NODE_WORDS * Int32Array.BYTES_PER_ELEMENT;
 const PAGE_BYTES = L.PAGE_IDS * ID_BYTES;
 const SLASH = 0x2f;
-const COPY_LOOP_BYTES = 24;
 
 export const ROOT = 0;
 
@@ -391,19 +391,4 @@ export class NodeStore implements Growing {
     }
     return this.#nextId++;
   }
-}
-
-/** Short runs by a loop, long ones through a view (performance-notes §2). */
-export function copyBytes(
-  from: Uint8Array,
-  start: number,
-  count: number,
-  into: Uint8Array,
-  at: number,
-): void {
-  if (count > COPY_LOOP_BYTES) {
-    into.set(from.subarray(start, start + count), at);
-    return;
-  }
-  for (let i = 0; i < count; i++) into[at + i] = from[start + i] as number;
 }

@@ -44,10 +44,12 @@ export const fsCases: readonly Case[] = [
   {
     name: "memory that was touched elsewhere, where the host has a way, is all zeros and its own",
     async run({ fs }) {
-      const blocks = await Promise.all([1, 4096, 8 << 20].map((bytes) => fs.zeros?.(bytes)));
+      const { zeros } = fs;
+      if (zeros === undefined) return;
+      const sizes = [1, 4096, 8 << 20];
+      const blocks = await Promise.all(sizes.map((bytes) => zeros(bytes)));
       for (const [i, block] of blocks.entries()) {
-        if (block === undefined) continue;
-        assert.deepEqual([block.length, block.byteOffset], [[1, 4096, 8 << 20][i], 0]);
+        assert.deepEqual([block.length, block.byteOffset], [sizes[i], 0]);
         assert.ok(block.every((byte) => byte === 0));
         block.fill(1);
       }
