@@ -261,6 +261,11 @@ export interface Process {
     readonly heapMaxBytes: number;
     readonly systemBytes: number;
   };
+  /**
+   * Collects all garbage at once and gives the system what the engine does not need: milliseconds, more with much in the
+   * heap. Absent where the host has no way, or gains nothing by it.
+   */
+  readonly collect?: () => void;
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
   fileDescriptors(): { readonly open: number; readonly max: number } | undefined;
   /** For metrics. Collections are counted from the first call. */

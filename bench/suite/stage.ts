@@ -86,7 +86,8 @@ export async function warmJvm(
 
 const SETTLE_MS = 1000;
 const SETTLE_TURNS_MAX = 30;
-const SETTLED_TURNS = 4;
+/** An idle server gives memory back after seven. */
+const SETTLED_TURNS = 10;
 
 /** Resident memory once it has stood still (within 1 %) for some seconds, or after half a minute. */
 export async function settledMib(residentMib: () => number): Promise<number> {

@@ -8,7 +8,7 @@ import { nodeGzip } from "./gzip.ts";
 import { nodeHash } from "./hash.ts";
 import { nodeNet } from "./net.ts";
 import { canShareReads } from "./reading.ts";
-import { nodeProcess } from "./process.ts";
+import { collect, nodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
 
 export function nodeRuntime(): Runtime {
@@ -21,6 +21,6 @@ export function nodeRuntime(): Runtime {
     random: nodeRandom(),
     hash: nodeHash(),
     gzip: nodeGzip(),
-    process: nodeProcess(),
+    process: { ...nodeProcess(), collect },
   };
 }

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import os from "node:os";
 import process from "node:process";
 import { isatty } from "node:tty";
-import { getHeapStatistics } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
 import { spawn } from "./child.ts";
 import { writeAll } from "./output.ts";
@@ -62,6 +63,19 @@ function memory(heapMaxBytes: number): ReturnType<Process["memory"]> {
     heapMaxBytes,
     systemBytes: systemBytes(),
   };
+}
+
+let collector: (() => void) | undefined;
+
+/** V8 has its collector for contexts that are made while a flag is set. Deno and Bun gave nothing back. */
+export function collect(): void {
+  collector ??= or(() => {}, () => {
+    setFlagsFromString("--expose-gc");
+    const gc: unknown = runInNewContext("gc");
+    setFlagsFromString("--no-expose-gc");
+    return typeof gc === "function" ? () => void gc() : () => {};
+  });
+  collector();
 }
 
 /** A container's limit, where the host knows of one; some say 0, or a number beyond all, for none. */

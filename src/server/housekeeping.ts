@@ -1,10 +1,12 @@
 /**
  * What happens by the clock: sessions expire, connections without a session are closed, containers and TTL nodes are
- * reaped. One wake each, set only while there is something to wait for. A learner neither expires nor reaps: its leader does.
+ * reaped, garbage is collected. One wake each, set only while there is something to wait for. A learner neither expires nor
+ * reaps: its leader does.
  */
 import { Writer } from "../jute/writer.ts";
 import { Op } from "../protocol/ops.ts";
 import { Alarm } from "./alarm.ts";
+import { IdleCollection } from "./idle_collection.ts";
 import type { Replica } from "./replica.ts";
 
 export class Housekeeping {
@@ -12,6 +14,7 @@ export class Housekeeping {
   readonly #expiry: Alarm;
   readonly #sessionless: Alarm;
   readonly #reaper: Alarm;
+  readonly #collection: IdleCollection;
   /** Set when it starts: whoever decides writes ends sessions and reaps. */
   #decides = false;
   #reapQueue: string[] = [];
@@ -23,6 +26,8 @@ export class Housekeeping {
     this.#expiry = new Alarm(clock, () => this.#expire());
     this.#sessionless = new Alarm(clock, () => this.#closeSessionless());
     this.#reaper = new Alarm(clock, () => this.#reap());
+    const requests = () => replica.stats.packetsReceived;
+    this.#collection = new IdleCollection(clock, requests, replica.memory.collect);
   }
 
   start(): void {
@@ -37,6 +42,11 @@ export class Housekeeping {
     this.#expiry.stop();
     this.#sessionless.stop();
     this.#reaper.stop();
+    this.#collection.stop();
+  }
+
+  onTurn(): void {
+    this.#collection.onTurn();
   }
 
   sessionsChanged(): void {

@@ -56,6 +56,11 @@ export class MemoryGuard {
     stats.memoryLimitBytes = this.#limitBytes;
   }
 
+  /** As the process has it. */
+  get collect(): (() => void) | undefined {
+    return this.#process.collect;
+  }
+
   /** Whether a write that makes a znode, or its data larger, is to be refused. @param bytes that it adds to the tree */
   refuses(bytes: number, tree: Tree): boolean {
     if (this.#limitBytes === 0) return false;

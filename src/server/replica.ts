@@ -170,6 +170,7 @@ export class Replica {
 
   /** A chunk, a timer: txns prepared in one turn have one time. @returns monotonic ms */
   beginTurn(): number {
+    this.housekeeping.onTurn();
     this.wallMs = this.clock.wallMs();
     return this.nowMs();
   }

@@ -231,6 +231,22 @@ export const otherCases: readonly Case[] = [
     },
   },
   {
+    name: "a collection, where the host has one, frees what nobody holds",
+    run({ process }) {
+      const { collect } = process;
+      if (collect === undefined) return Promise.resolve();
+      let held: unknown[] = Array.from({ length: 500_000 }, (_, at) => ({ at }));
+      collect();
+      const before = process.memory().heapUsedBytes;
+      assert.equal(held.length, 500_000);
+      held = [];
+      collect();
+      const freed = before - process.memory().heapUsedBytes;
+      assert.ok(freed > 4_000_000 && held.length === 0, `${freed} bytes`);
+      return Promise.resolve();
+    },
+  },
+  {
     name: "the process tells about itself",
     run({ process }) {
       assert.ok(process.pid > 0);

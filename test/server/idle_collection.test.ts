@@ -1,0 +1,48 @@
+/** Memory is given back when a server that did much falls idle. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createSim } from "../../runtimes/sim/index.ts";
+import type { MonotonicMs } from "../../src/runtime.ts";
+import { IdleCollection } from "../../src/server/idle_collection.ts";
+
+/** Requests per second, second by second. @returns the seconds in which garbage was collected */
+async function collections(seconds: readonly number[]): Promise<number[]> {
+  const sim = createSim({ seed: 1 });
+  const { clock } = sim.machine("a").runtime;
+  let requests = 0, second = 0;
+  const at: number[] = [];
+  const idle = new IdleCollection(clock, () => requests, () => void at.push(second));
+  for (const count of seconds) {
+    for (let tenth = 0; tenth < 10; tenth++) {
+      if (count > 0) idle.onTurn();
+      requests += count / 10;
+      const until = (clock.monotonicMs() + 100) as MonotonicMs;
+      await sim.runUntil(new Promise<void>((wake) => clock.wakeAt(until, wake)));
+    }
+    second++;
+  }
+  idle.stop();
+  return at;
+}
+
+const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
+
+test("once, when nothing is asked any more", async () => {
+  const at = await collections([100_000, 50_000, 0, 0, ...zeros(100)]);
+  assert.equal(at.length, 1);
+  assert.ok((at[0] ?? 0) >= 7 && (at[0] ?? 0) <= 11, `in second ${at[0]}`);
+});
+
+test("not while something is asked, not after a little, and pings are nothing", async () => {
+  assert.deepEqual(await collections(Array.from({ length: 60 }, () => 20_000)), []);
+  assert.deepEqual(await collections([90_000, ...zeros(60)]), []);
+  const pinged = await collections([150_000, ...Array.from({ length: 60 }, () => 5)]);
+  assert.equal(pinged.length, 1);
+});
+
+test("again after as much as the first time", async () => {
+  const rest = zeros(12);
+  const again = await collections([150_000, ...rest, 50_000, ...rest, 60_000, ...rest]);
+  assert.equal(again.length, 2);
+  assert.ok((again[1] ?? 0) > 26, `in second ${again[1]}`);
+});
