@@ -2,7 +2,7 @@
  * The transaction log as it is written: group commit (storage-format §4.6, performance-notes §3).
  *
  * Txns are encoded straight into the codec's regions (segments.ts). One group is under way at a time: one write, one
- * fdatasync; what arrives meanwhile is the next one, or several. A group lies in one region (an entry too large for it in
+ * fdatasync; what arrives meanwhile, and while it is applied, is the next one, or several. A group lies in one region (an entry too large for it in
  * a buffer of its own), so that a group of version 3 is what one fdatasync made durable.
  *
  * Invariants: `onDurable` follows the order of `end`; after a failure nothing is ever reported durable.
@@ -17,6 +17,9 @@ import type { Pending } from "./pending.ts";
 import { type Group, Segments } from "./segments.ts";
 
 export type { Pending } from "./pending.ts";
+
+/** A group's write takes longer than applying one does: 1,000 writes of 1 KiB take 1 to 2 ms. */
+const SLOW_SYNC_MS = 4;
 
 export interface JournalOptions {
   /** The `version-2` folder of the logs. */
@@ -71,6 +74,8 @@ export class Journal<E extends Pending> {
   /** The group on its way to the disk; settled when there is none. */
   #writing: Promise<void> | undefined;
   #wantsRoom = false;
+  /** Of the last group. */
+  #syncMs = 0;
   #file: LogFile | undefined;
   #failure: { readonly error: unknown } | undefined;
   #isClosed = false;
@@ -180,21 +185,31 @@ export class Journal<E extends Pending> {
     }
   }
 
-  /** While a group is on its way to the disk, the one before it is applied and answered. */
+  /**
+   * A group is applied and answered before the next one is written, which then has more in it: half as many groups, and
+   * writes. Where the disk is what all wait for, the next one is on its way to it meanwhile.
+   */
   async #runGroups(): Promise<void> {
     let durable: Group<E> | undefined;
     for (;;) {
+      if (durable !== undefined && this.#syncMs < SLOW_SYNC_MS) {
+        this.#complete(durable);
+        durable = undefined;
+      }
       const group = this.#segments.take();
       const writing = group === undefined ? undefined : this.#write(group);
       this.#writing = writing;
       writing?.catch(() => {}); // awaited below, unless the one before fails to be applied
-      if (durable !== undefined) {
-        this.onDurable(durable.entries);
-        this.#release(durable);
-      } else if (writing === undefined) return this.#rest();
+      if (durable !== undefined) this.#complete(durable);
+      else if (writing === undefined) return this.#rest();
       await writing;
       durable = group;
     }
+  }
+
+  #complete(group: Group<E>): void {
+    this.onDurable(group.entries);
+    this.#release(group);
   }
 
   async #write(group: Group<E>): Promise<void> {
@@ -226,6 +241,7 @@ export class Journal<E extends Pending> {
     await file.append(bytes.subarray(start, end));
     if (!this.#options.forceSync) return;
     const tookMs = clock.monotonicMs() - beganMs;
+    this.#syncMs = tookMs;
     this.stats.fsyncCount++;
     this.stats.fsyncMs += tookMs;
     this.stats.fsyncMsMax = Math.max(this.stats.fsyncMsMax, tookMs);

@@ -1,4 +1,4 @@
-/** A group that cannot be applied ends the journal while the next one is on its way to the disk. */
+/** When a group is applied: before the next one is written, or on a slow disk while it is; and when it cannot be. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { File, Fs } from "../../src/runtime.ts";
@@ -33,10 +33,34 @@ function counting(busy: Map<string, number>) {
   });
 }
 
+test("a group is applied before the next one is written; where the disk is slow, while it is", async () => {
+  for (const [syncUs, underWay] of [[300, 0], [50_000, 1]] as const) {
+    const busy = new Map<string, number>();
+    const it = await lab({ preAllocBytes: 0 }, codec, counting(busy));
+    const found: unknown[] = [];
+    it.journal.onDurable = (entries) => {
+      found.push([entries.map(({ zxid }) => zxid), busy.get("writes")]);
+      // Answers bring more: on a quick disk that is in the next group.
+      if (found.length === 1) it.write(10);
+    };
+    it.machine.files.syncUs = [syncUs];
+    it.write(10);
+    it.journal.flush();
+    it.write(10);
+    await it.sim.runUntil(it.journal.drain());
+    const groups = underWay > 0 ? [[1], [2], [3]] : [[1], [2, 3]];
+    assert.deepEqual(
+      found,
+      groups.map((zxids, i) => [zxids, i === groups.length - 1 ? 0 : underWay]),
+    );
+  }
+});
+
 test("whoever closes a failed journal finds no write under way, and no file open", async () => {
   for (const rolls of [false, true]) {
     const busy = new Map<string, number>();
     const it = await lab({ preAllocBytes: 0 }, codec, counting(busy));
+    it.machine.files.syncUs = [50_000]; // the next group is under way
     let closing: Promise<void> | undefined, found: unknown;
     it.journal.onFailure = () => {
       closing = it.journal.close().then(() => {
