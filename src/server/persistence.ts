@@ -108,6 +108,7 @@ export class Persistence {
   /** @param db from `recovered.emptyDatabase`, filled. @throws as `Recovered.install` */
   async install(db: Database): Promise<void> {
     this.#owed.settle();
+    this.#policy.restart(); // it is stored as a snapshot
     this.#replace(await this.#recovered.install(db));
   }
 
@@ -211,6 +212,7 @@ export class Persistence {
     const { snapshotter, directories } = this.#recovered;
     if (snapshotter.isRunning) return undefined;
     this.#owed.settle();
+    this.#policy.restart();
     this.journal.roll();
     try {
       const report = await snapshotter.take(this.db);

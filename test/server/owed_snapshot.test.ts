@@ -169,6 +169,37 @@ test("a database that takes the place of the tree owes nothing, and neither does
   });
 });
 
+test("a snapshot for another reason is the one that was half due", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    const client = await stage.connect();
+    await done(create(client, "/n"));
+    const writes = (count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => done(setData(client, "/n", "."))));
+    await writes(SNAP_COUNT / 2 - 4);
+    const file = await stage.server.control.takeSnapshot();
+    await writes(1);
+    await stage.sleep(5000);
+    assert.equal((await snapshots(stage)).at(-1), file?.name, "an operator's");
+    const bytes = await stage.machine.runtime.fs.readFile(file?.path ?? "");
+    const other = await stage.connect();
+    await Promise.all(
+      Array.from({ length: SNAP_COUNT / 2 - 4 }, () => done(setData(other, "/n", "."))),
+    );
+    let at = 0;
+    const read = (into: Uint8Array): Promise<number> => {
+      const piece = bytes.subarray(at, at + into.length);
+      into.set(piece);
+      at += piece.length;
+      return Promise.resolve(piece.length);
+    };
+    await stage.server.control.restore?.({ read });
+    const installed = await snapshots(stage);
+    await done(setData(await stage.connect(), "/n", "."));
+    await stage.sleep(5000);
+    assert.deepEqual(await snapshots(stage), installed, "one that took the place of the tree");
+  });
+});
+
 test("one that is owed anew waits as long as the first", async () => {
   for (let seed = 1; seed <= 10; seed++) {
     const sim = createSim({ seed });
