@@ -91,6 +91,8 @@ export class OwedSnapshot {
     const seconds = (nowMs - this.#sinceMs) / 1000, isDue = this.#owed === "now";
     if (this.#txns > snapCount * (isDue ? QUIET_SHARE : STILL_SHARE) * seconds) return false;
     if (isDue && nowMs - this.#owedMs >= PATIENCE_MS) return true;
-    return requests() - this.#requests <= IDLE_REQUESTS * seconds;
+    // A count that started anew tells nothing.
+    const count = requests() - this.#requests;
+    return count >= 0 && count <= IDLE_REQUESTS * seconds;
   }
 }

@@ -200,6 +200,31 @@ test("a snapshot for another reason is the one that was half due", async () => {
   });
 });
 
+test("counts that start anew are not taken for a lull of reads", async () => {
+  const sim = createSim({ seed: 1 });
+  const { clock } = sim.machine("a").runtime;
+  const sleep = (ms: number) =>
+    sim.runUntil(
+      new Promise<void>((wake) => clock.wakeAt((clock.monotonicMs() + ms) as MonotonicMs, wake)),
+    );
+  let resetAtMs = 0;
+  const taken: number[] = [];
+  const owed = new OwedSnapshot({
+    clock,
+    random: new Prng(1),
+    snapCount: SNAP_COUNT,
+    requests: () => 10 * (clock.monotonicMs() - resetAtMs),
+    take: () => taken.push(clock.monotonicMs()) > 0,
+  });
+  owed.owe("soon");
+  for (let i = 0; i < 20; i++) {
+    await sleep(5000);
+    resetAtMs = clock.monotonicMs();
+  }
+  assert.deepEqual(taken, []);
+  owed.stop();
+});
+
 test("one that is owed anew waits as long as the first", async () => {
   for (let seed = 1; seed <= 10; seed++) {
     const sim = createSim({ seed });
