@@ -30,9 +30,10 @@ export class WarmMemory {
     if (next !== undefined) void this.#make(this.#zeros, next);
   }
 
-  /** What is being made is dropped. */
+  /** What is being made is dropped, and what was made in vain: the rest of the file was not like its beginning. */
   stop(): void {
     this.#isOver = true;
+    for (const { stock } of this.#growing) stock.clear();
   }
 
   /** The one that will be short of memory first. @param growth what will be used, of what is */

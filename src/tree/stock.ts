@@ -20,6 +20,11 @@ export class Stock {
     this.#blocks.push(new Int32Array(block.buffer, block.byteOffset, block.length >>> 2));
   }
 
+  /** What nobody took goes: all of it is memory of the machine. */
+  clear(): void {
+    this.#blocks.length = 0;
+  }
+
   take(): Int32Array {
     return this.#blocks.pop() ?? new Int32Array(this.blockBytes >>> 2);
   }
