@@ -21,7 +21,8 @@ export class IdleCollection {
   #isWatching = false;
   #idleLooks = 0;
   #atLook = 0;
-  #atCollection = 0;
+  /** Requests since the last collection. */
+  #made = 0;
 
   /** @param requests so far, of any kind; it may start anew @param collect undefined where the host has no way */
   constructor(clock: Clock, requests: () => number, collect: (() => void) | undefined) {
@@ -52,16 +53,16 @@ export class IdleCollection {
 
   #look(): void {
     const requests = this.#requests();
-    this.#atCollection = Math.min(this.#atCollection, requests);
-    if (requests - this.#atCollection < WORTH_REQUESTS) {
+    const made = requests < this.#atLook ? requests : requests - this.#atLook;
+    this.#made += made;
+    if (this.#made < WORTH_REQUESTS) {
       this.#isWatching = false;
       return;
     }
-    const isIdle = Math.abs(requests - this.#atLook) <= IDLE_REQUESTS;
-    this.#idleLooks = isIdle ? this.#idleLooks + 1 : 0;
+    this.#idleLooks = made <= IDLE_REQUESTS ? this.#idleLooks + 1 : 0;
     if (this.#idleLooks < IDLE_LOOKS) return this.#watch();
     this.#isWatching = false;
-    this.#atCollection = requests;
+    this.#made = 0;
     this.#collect?.();
   }
 }

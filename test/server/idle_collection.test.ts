@@ -5,17 +5,21 @@ import { createSim } from "../../runtimes/sim/index.ts";
 import type { MonotonicMs } from "../../src/runtime.ts";
 import { IdleCollection } from "../../src/server/idle_collection.ts";
 
-/** Requests per second, second by second. @returns the seconds in which garbage was collected */
-async function collections(seconds: readonly number[]): Promise<number[]> {
+/**
+ * Requests per second, second by second; negative: they are counted anew, from 0. @param before counted already
+ * @returns the seconds in which garbage was collected
+ */
+async function collections(seconds: readonly number[], before = 0): Promise<number[]> {
   const sim = createSim({ seed: 1 });
   const { clock } = sim.machine("a").runtime;
-  let requests = 0, second = 0;
+  let requests = before, second = 0;
   const at: number[] = [];
   const idle = new IdleCollection(clock, () => requests, () => void at.push(second));
   for (const count of seconds) {
+    if (count < 0) requests = 0;
     for (let tenth = 0; tenth < 10; tenth++) {
       if (count > 0) idle.onTurn();
-      requests += count / 10;
+      requests += Math.max(count, 0) / 10;
       const until = (clock.monotonicMs() + 100) as MonotonicMs;
       await sim.runUntil(new Promise<void>((wake) => clock.wakeAt(until, wake)));
     }
@@ -45,4 +49,26 @@ test("again after as much as the first time", async () => {
   const again = await collections([150_000, ...rest, 50_000, ...rest, 60_000, ...rest]);
   assert.equal(again.length, 2);
   assert.ok((again[1] ?? 0) > 26, `in second ${again[1]}`);
+});
+
+test("what was done before another role is not done again, and counts that start anew forget nothing", async () => {
+  assert.deepEqual(await collections([10, ...zeros(60)], 5_000_000), []);
+  const reset = await collections([90_000, -1, 60_000, ...zeros(60)]);
+  assert.equal(reset.length, 1);
+  const late = await collections([150_000, 0, -1, ...zeros(60)]);
+  assert.equal(late.length, 1);
+});
+
+test("none for whoever has stopped", async () => {
+  const sim = createSim({ seed: 1 });
+  const { clock } = sim.machine("a").runtime;
+  let requests = 0, collected = 0;
+  const idle = new IdleCollection(clock, () => requests, () => void collected++);
+  idle.onTurn();
+  requests = 200_000;
+  idle.stop();
+  idle.onTurn();
+  const until = (clock.monotonicMs() + 60_000) as MonotonicMs;
+  await sim.runUntil(new Promise<void>((wake) => clock.wakeAt(until, wake)));
+  assert.equal(collected, 0);
 });
