@@ -26,8 +26,9 @@ export class Housekeeping {
     this.#expiry = new Alarm(clock, () => this.#expire());
     this.#sessionless = new Alarm(clock, () => this.#closeSessionless());
     this.#reaper = new Alarm(clock, () => this.#reap());
-    const requests = () => replica.stats.packetsReceived;
-    this.#collection = new IdleCollection(clock, requests, replica.memory.collect);
+    const { stats, memory } = replica;
+    const requests = () => stats.packetsReceived - stats.pingsReceived;
+    this.#collection = new IdleCollection(clock, requests, memory.collect);
   }
 
   start(): void {

@@ -24,7 +24,7 @@ export class IdleCollection {
   /** Requests since the last collection. */
   #made = 0;
 
-  /** @param requests so far, of any kind; it may start anew @param collect undefined where the host has no way */
+  /** @param requests so far but pings; it may start anew @param collect undefined where the host has no way */
   constructor(clock: Clock, requests: () => number, collect: (() => void) | undefined) {
     this.#clock = clock;
     this.#requests = requests;

@@ -99,6 +99,7 @@ export class Requests implements ReadCaller {
     connection.stats.received++;
     const r = this.#replica.reader.reset(bytes, start, end);
     const xid = r.int32(), type = r.int32();
+    if (type === Op.ping) this.#replica.stats.pingsReceived++;
     if (type === Op.auth) return this.#onAuth(xid, r);
     // Without SASL configured Apache closes at once (measured on 3.8.0 and 3.9.5; client-protocol §2.9 says otherwise).
     if (type === Op.sasl) return connection.close("SASL is not configured");

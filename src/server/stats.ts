@@ -115,6 +115,8 @@ export class ServerStats {
   /** Of every request that was answered. */
   readonly latencyMs = new Summary();
   packetsReceived = 0;
+  /** Of those. */
+  pingsReceived = 0;
   packetsSent = 0;
   authFailures = 0;
   /** Syncs of the log that took longer than fsync.warningthresholdms. */
@@ -195,6 +197,7 @@ export class ServerStats {
     this.summaries.reset();
     this.latencyMs.reset();
     this.packetsReceived = 0;
+    this.pingsReceived = 0;
     this.packetsSent = 0;
     this.authFailures = 0;
     this.slowFsyncs = 0;

@@ -4,6 +4,9 @@ import { test } from "node:test";
 import { createSim } from "../../runtimes/sim/index.ts";
 import type { MonotonicMs } from "../../src/runtime.ts";
 import { IdleCollection } from "../../src/server/idle_collection.ts";
+import type { ServerStats } from "../../src/server/stats.ts";
+import { inSim } from "../support/in_process.ts";
+import { create, done, ping } from "../support/requests.ts";
 
 /**
  * Requests per second, second by second; negative: they are counted anew, from 0. @param before counted already
@@ -37,11 +40,11 @@ test("once, when nothing is asked any more", async () => {
   assert.ok((at[0] ?? 0) >= 7 && (at[0] ?? 0) <= 11, `in second ${at[0]}`);
 });
 
-test("not while something is asked, not after a little, and pings are nothing", async () => {
+test("not while something is asked, not after a little, and a few requests are nothing", async () => {
   assert.deepEqual(await collections(Array.from({ length: 60 }, () => 20_000)), []);
   assert.deepEqual(await collections([90_000, ...zeros(60)]), []);
-  const pinged = await collections([150_000, ...Array.from({ length: 60 }, () => 5)]);
-  assert.equal(pinged.length, 1);
+  const asked = await collections([150_000, ...Array.from({ length: 60 }, () => 5)]);
+  assert.equal(asked.length, 1);
 });
 
 test("again after as much as the first time", async () => {
@@ -71,4 +74,30 @@ test("none for whoever has stopped", async () => {
   const until = (clock.monotonicMs() + 60_000) as MonotonicMs;
   await sim.runUntil(new Promise<void>((wake) => clock.wakeAt(until, wake)));
   assert.equal(collected, 0);
+});
+
+test("a server collects garbage once many requests are followed by pings alone, and not after its end", async () => {
+  await inSim({}, async (stage) => {
+    let collected = 0;
+    const runtime = stage.serverRuntime;
+    const collect = (): void => void collected++;
+    await stage.stop();
+    stage.serverRuntime = { ...runtime, process: { ...runtime.process, collect } };
+    await stage.start();
+    const client = await stage.connect();
+    const work = async (): Promise<void> => {
+      await done(create(client, `/n${collected}`));
+      (stage.server.view.stats as ServerStats).received(100_000);
+    };
+    await work();
+    for (let i = 0; i < 300; i++) {
+      await done(ping(client));
+      await stage.sleep(50);
+    }
+    assert.equal(collected, 1);
+    await work();
+    await stage.stop();
+    await stage.sleep(60_000);
+    assert.equal(collected, 1);
+  });
 });
