@@ -70,9 +70,10 @@ let collector: (() => void) | undefined;
 /** V8 has its collector for contexts that are made while a flag is set. Deno and Bun gave nothing back. */
 export function collect(): void {
   collector ??= or(() => {}, () => {
-    setFlagsFromString("--expose-gc");
+    const isExposed = runInNewContext("typeof gc") === "function";
+    if (!isExposed) setFlagsFromString("--expose-gc");
     const gc: unknown = runInNewContext("gc");
-    setFlagsFromString("--no-expose-gc");
+    if (!isExposed) setFlagsFromString("--no-expose-gc");
     return typeof gc === "function" ? () => void gc() : () => {};
   });
   collector();
