@@ -27,7 +27,7 @@ export class Housekeeping {
     this.#sessionless = new Alarm(clock, () => this.#closeSessionless());
     this.#reaper = new Alarm(clock, () => this.#reap());
     const { stats, memory } = replica;
-    const requests = () => stats.packetsReceived - stats.pingsReceived;
+    const requests = () => stats.packetsReceived - stats.pingsReceived + stats.forwardsReceived;
     this.#collection = new IdleCollection(clock, requests, memory.collect);
   }
 

@@ -32,6 +32,7 @@ export class Leading implements LeaderWrites {
   submitRemote(origin: RemoteOrigin, request: RemoteRequest): void {
     const { sessionId, cxid, type } = request;
     this.#beginTurn();
+    this.#replica.stats.forwardsReceived++;
     if (type === Op.sync) {
       if (origin.syncBehind !== undefined) return origin.syncBehind(this.#lastWrite);
       const sync = new RemoteSync(origin, sessionId, cxid, this.#replica.nowMs());

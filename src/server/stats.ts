@@ -117,6 +117,8 @@ export class ServerStats {
   packetsReceived = 0;
   /** Of those. */
   pingsReceived = 0;
+  /** Of other servers' clients, at their leader. */
+  forwardsReceived = 0;
   packetsSent = 0;
   authFailures = 0;
   /** Syncs of the log that took longer than fsync.warningthresholdms. */
@@ -198,6 +200,7 @@ export class ServerStats {
     this.latencyMs.reset();
     this.packetsReceived = 0;
     this.pingsReceived = 0;
+    this.forwardsReceived = 0;
     this.packetsSent = 0;
     this.authFailures = 0;
     this.slowFsyncs = 0;
