@@ -10,7 +10,7 @@ import { Alarm } from "./alarm.ts";
 const LOOK_MS = 500;
 /** Of snapCount, in a second: at that pace the next one is most of a minute away. */
 const QUIET_SHARE = 1 / 100;
-/** The same of one that is half due: what writes steadily gets its snapshots when they are due, and no more of them. */
+/** The same of one that is half due: who steadily writes more gets its snapshots when they are due, and no more of them. */
 const STILL_SHARE = 1 / 10_000;
 /** Requests of any kind a second at which a snapshot holds nobody up. */
 const IDLE_REQUESTS = 1000;
