@@ -6,7 +6,7 @@ import { Prng } from "../../src/base/random.ts";
 import type { MonotonicMs } from "../../src/runtime.ts";
 import { OwedSnapshot } from "../../src/server/owed_snapshot.ts";
 import { inSim, type SimStage } from "../support/in_process.ts";
-import { create, done, setData } from "../support/requests.ts";
+import { create, done, getData, setData } from "../support/requests.ts";
 
 const SNAP_COUNT = 1000;
 const SLOW_MS = 30_000;
@@ -100,6 +100,49 @@ test("it waits for readers, one that is due for a minute", async () => {
     assert.equal(taken.length, 1);
     late.stop();
   }
+});
+
+test("one that is due is no longer half due, and is put off for a minute from then on", async () => {
+  const sim = createSim({ seed: 1 });
+  const { clock } = sim.machine("a").runtime;
+  const sleep = (ms: number) =>
+    sim.runUntil(
+      new Promise<void>((wake) => clock.wakeAt((clock.monotonicMs() + ms) as MonotonicMs, wake)),
+    );
+  const taken: number[] = [];
+  const owed = new OwedSnapshot({
+    clock,
+    random: new Prng(1),
+    snapCount: SNAP_COUNT,
+    requests: () => 2 * clock.monotonicMs(),
+    take: () => taken.push(clock.monotonicMs()) > 0,
+  });
+  owed.owe("soon");
+  await sleep(59_000);
+  owed.owe("now");
+  owed.owe("soon");
+  await sleep(59_000);
+  assert.equal(taken.length, 0);
+  await sleep(3000);
+  assert.equal(taken.length, 1);
+  owed.stop();
+});
+
+test("a server's reads put off what is half due", async () => {
+  await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
+    const client = await stage.connect();
+    await done(create(client, "/n"));
+    await Promise.all(
+      Array.from({ length: SNAP_COUNT / 2 - 4 }, () => done(setData(client, "/n", "."))),
+    );
+    for (let i = 0; i < 50; i++) {
+      await Promise.all(Array.from({ length: 200 }, () => done(getData(client, "/n"))));
+      await stage.sleep(100);
+    }
+    assert.equal((await snapshots(stage)).length, 1);
+    await stage.sleep(2000);
+    assert.equal((await snapshots(stage)).length, 2);
+  });
 });
 
 test("it waits while much is written, and is not taken twice", async () => {

@@ -149,3 +149,21 @@ test("snapCount below 2 counts as 2; bytes count when there is a limit", () => {
   for (let n = 0; n < 100; n++) if (bySize.onAppend(1000)) taken++;
   assert.ok(taken >= 10 && taken <= 20, `${taken}`);
 });
+
+test("one is half due behind a quarter of snapCount at the earliest, and before it is due", () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const policy = new SnapshotPolicy(
+      { snapCount: 1000, snapSizeLimitBytes: 0 },
+      new Prng(seed),
+    );
+    for (let round = 0; round < 3; round++) {
+      let count = 0, half = 0;
+      while (!policy.onAppend(1)) {
+        count++;
+        if (policy.isHalfDue && half === 0) half = count;
+      }
+      assert.equal(half, Math.floor(count / 2) + 1, `${half} of ${count}`);
+      assert.ok(half > 250 && !policy.isHalfDue);
+    }
+  }
+});
