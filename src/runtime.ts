@@ -160,10 +160,7 @@ export interface Fs {
    * @throws {RuntimeError} BUSY when a living process holds it; ACCESS
    */
   lock(directory: string): Promise<Lock>;
-  /**
-   * Memory of its own, all zeros, whose pages another thread has touched: the first touch is what memory costs. Absent
-   * where the host has no such way. @throws {RuntimeError}
-   */
+  /** Zeros of its own in pages that another thread touched first, which is what memory costs. @throws {RuntimeError} */
   readonly zeros?: (bytes: number) => Promise<Uint8Array>;
   /** Joins with `/` and removes `.` and `..`; absolute when the first part is. */
   join(...parts: string[]): string;
@@ -262,8 +259,8 @@ export interface Process {
     readonly systemBytes: number;
   };
   /**
-   * Collects all garbage at once and gives the system what the engine does not need: milliseconds, more with much in the
-   * heap. Absent where the host has no way, or gains nothing by it.
+   * Collects all garbage and gives the system what the engine does not need: milliseconds, a second with a GiB in the heap.
+   * Absent where the host has no way, or gains nothing by it.
    */
   readonly collect?: () => void;
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
