@@ -260,7 +260,7 @@ export interface Process {
   };
   /**
    * Collects all garbage and gives the system what the engine does not need: milliseconds, a second with a GiB in the heap.
-   * Absent where the host has no way, or gains nothing by it.
+   * Absent where the host has no way or gains nothing, and where the heap is not a server's alone.
    */
   readonly collect?: () => void;
   /** Open file descriptors and their limit; undefined where the host cannot tell. */
