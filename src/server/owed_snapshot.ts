@@ -6,8 +6,9 @@ import type { Prng } from "../base/random.ts";
 import type { Clock } from "../runtime.ts";
 import { Alarm } from "./alarm.ts";
 
-/** Between two looks, and as much again at random: the servers of an ensemble are not to do it all at once. */
+/** Between two looks, and at random more: the servers of an ensemble, whose lulls are the same, are not to do it all at once. */
 const LOOK_MS = 500;
+const SPREAD_MS = { soon: 2000, now: 500 };
 /** Of snapCount, in a second: at that pace the next one is most of a minute away. */
 const QUIET_SHARE = 1 / 100;
 /** The same of one that is half due: who steadily writes more gets its snapshots when they are due, and no more of them. */
@@ -50,7 +51,7 @@ export class OwedSnapshot {
     const isNew = this.#owed === undefined;
     this.#owed = owed;
     this.#owedMs = this.#parts.clock.monotonicMs();
-    if (isNew) this.#look();
+    if (isNew) this.#look(owed);
   }
 
   /** One has begun, or the tree it would be of is gone. */
@@ -68,12 +69,12 @@ export class OwedSnapshot {
     this.#alarm.stop();
   }
 
-  #look(): void {
+  #look(owed: Owed): void {
     const { clock, random, requests } = this.#parts;
     this.#txns = 0;
     this.#requests = requests();
     this.#sinceMs = clock.monotonicMs();
-    this.#lookAtMs = this.#sinceMs + LOOK_MS + random.below(LOOK_MS);
+    this.#lookAtMs = this.#sinceMs + LOOK_MS + random.below(SPREAD_MS[owed]);
     this.#alarm.by(this.#lookAtMs);
   }
 
@@ -83,7 +84,7 @@ export class OwedSnapshot {
     // Set for one that was settled meanwhile.
     if (nowMs < this.#lookAtMs) return this.#alarm.by(this.#lookAtMs);
     if (this.#isLull(nowMs) && this.#parts.take()) this.#owed = undefined;
-    else this.#look();
+    else this.#look(this.#owed);
   }
 
   #isLull(nowMs: number): boolean {

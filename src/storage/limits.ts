@@ -10,8 +10,8 @@ export const ENTRY_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
  */
 export const PREALLOC_STEP_BYTES = 256 * 1024;
 /**
- * What waited for the disk goes to it in groups of about this size: while one is written, the one before is applied and
- * answered. Smaller ones pay more syncs: 256 KiB made 0.6, 64 KiB 0.35 of the writes a second that 1 MiB makes.
+ * What waited for the disk goes to it in groups of about this size, so that the first of many are answered early. Smaller ones
+ * pay more syncs: 256 KiB made 0.6, 64 KiB 0.35 of the writes a second that 1 MiB makes.
  */
 export const GROUP_BYTES_SOFT = 1024 * 1024;
 /** Groups larger than this gain nothing from zeros, which would go to the disk besides them. */

@@ -61,7 +61,7 @@ test("one that is half due is taken once nothing is written, and not before", as
       await stage.sleep(300);
     }
     const busy = (await snapshots(stage)).length;
-    await stage.sleep(2000);
+    await stage.sleep(6000);
     const quiet = await snapshots(stage);
     await stage.sleep(600_000);
     assert.deepEqual([busy, quiet.length], [1, 2]);
@@ -96,7 +96,7 @@ test("it waits for readers, one that is due for a minute", async () => {
     await sleep(3000);
     assert.equal(taken.length, owed === "now" ? 1 : 0);
     readsEnd = clock.monotonicMs();
-    await sleep(2000);
+    await sleep(5000);
     assert.equal(taken.length, 1);
     late.stop();
   }
