@@ -25,7 +25,7 @@ export const STORAGE_KEYS: readonly Rule[] = [
     anyDecodedInt,
     "100000",
     (snapCount) => ({ snapCount }),
-    "A snapshot after at most as many txns; at least 2",
+    "A snapshot after at most as many txns, and after a quarter to a half of them once nothing is written any more; at least 2",
   ),
   works(
     "snapSizeLimitInKb",
