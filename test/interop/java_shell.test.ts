@@ -110,7 +110,9 @@ function normal(text: string): string {
   const events: string[] = [];
   const rest = text
     .replace(/\[zk: [^\]]*\] /g, "")
-    .replace(/\nWATCHER::\n\nWatchedEvent (.*)\n/g, (_, event: string) => {
+    // Two messages: the shell's own output may come between them.
+    .replace(/\nWATCHER::\n/g, "")
+    .replace(/\nWatchedEvent (.*)\n/g, (_, event: string) => {
       events.push(event);
       return "";
     })
