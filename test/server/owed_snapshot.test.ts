@@ -29,6 +29,17 @@ async function burst(stage: SimStage, before = 0): Promise<number> {
   return count + 2;
 }
 
+async function restore(stage: SimStage, bytes: Uint8Array): Promise<void> {
+  let at = 0;
+  const read = (into: Uint8Array): Promise<number> => {
+    const piece = bytes.subarray(at, at + into.length);
+    into.set(piece);
+    at += piece.length;
+    return Promise.resolve(piece.length);
+  };
+  await stage.server.control.restore?.({ read });
+}
+
 test("it is taken once little is written, so that a start replays next to nothing", async () => {
   await inSim({ snapCount: SNAP_COUNT }, async (stage) => {
     const last = await burst(stage);
@@ -193,14 +204,7 @@ test("a database that takes the place of the tree owes nothing, and neither does
     const bytes = await stage.machine.runtime.fs.readFile(file?.path ?? "");
     await burst(stage);
     stage.machine.files.clear();
-    let at = 0;
-    const read = (into: Uint8Array): Promise<number> => {
-      const piece = bytes.subarray(at, at + into.length);
-      into.set(piece);
-      at += piece.length;
-      return Promise.resolve(piece.length);
-    };
-    await stage.server.control.restore?.({ read });
+    await restore(stage, bytes);
     const installed = await snapshots(stage);
     assert.equal(installed.length, 1);
     await stage.sleep(60_000);
@@ -228,14 +232,7 @@ test("a snapshot for another reason is the one that was half due", async () => {
     await Promise.all(
       Array.from({ length: SNAP_COUNT / 2 - 4 }, () => done(setData(other, "/n", "."))),
     );
-    let at = 0;
-    const read = (into: Uint8Array): Promise<number> => {
-      const piece = bytes.subarray(at, at + into.length);
-      into.set(piece);
-      at += piece.length;
-      return Promise.resolve(piece.length);
-    };
-    await stage.server.control.restore?.({ read });
+    await restore(stage, bytes);
     const installed = await snapshots(stage);
     await done(setData(await stage.connect(), "/n", "."));
     await stage.sleep(5000);
