@@ -4,7 +4,8 @@
  */
 import type { Fs } from "../../src/runtime.ts";
 import { nodeFs } from "../node/fs.ts";
+import { denoLockSockets } from "./lock_sockets.ts";
 
 export function denoFs(): Fs {
-  return nodeFs(0);
+  return nodeFs(0, denoLockSockets());
 }

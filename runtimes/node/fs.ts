@@ -5,7 +5,8 @@ import type { File, FileStat, Fs, OpenMode } from "../../src/runtime.ts";
 import { type DirectAppends, openDirect, type Staged } from "./direct.ts";
 import { writesAreSynced } from "./durable_flag.ts";
 import { hostCode, mapError } from "./errors.ts";
-import { lockDirectory } from "./lock.ts";
+import { lockDirectory, type LockSockets } from "./lock.ts";
+import { nodeLockSockets } from "./lock_sockets.ts";
 
 type Done<T> = (error: Error | null, value: T) => void;
 
@@ -223,12 +224,12 @@ async function zeros(count: number): Promise<Uint8Array> {
 }
 
 /** @param syncFlag with which durable files are opened, so that a write is its own sync; 0: fdatasync follows each */
-export function nodeFs(syncFlag: number): Fs {
+export function nodeFs(syncFlag: number, lockSockets: LockSockets = nodeLockSockets): Fs {
   return {
     open: (filePath, mode) => open(filePath, mode, syncFlag),
     stat,
     syncDir,
-    lock: lockDirectory,
+    lock: (directory) => lockDirectory(directory, lockSockets),
     readFile: (target) => call(() => `read "${target}"`, (done) => fs.readFile(target, done)),
     readDir: (target) => call(() => `list "${target}"`, (done) => fs.readdir(target, done)),
     mkdir: (target) =>

@@ -10,12 +10,19 @@
  */
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import process from "node:process";
 import type { Lock } from "../../src/runtime.ts";
 import { RuntimeError } from "../../src/runtime.ts";
 import { hostCode, mapError } from "./errors.ts";
+
+/** Sockets of a directory, as the host has them. */
+export interface LockSockets {
+  /** Takes connections and ends them. @returns how to stop, and be rid of the socket */
+  listen(socketPath: string): Promise<() => Promise<void>>;
+  /** Whether somebody takes connections there. @throws the host's error when that cannot be told */
+  isAlive(socketPath: string): Promise<boolean>;
+}
 
 const LINK = "menagerie.lock";
 /** Socket paths hold 104 (BSD) to 108 bytes (Linux); some hosts cut longer ones silently. */
@@ -25,16 +32,14 @@ const RIVALS_TRIES = 50;
 const RIVALS_WAIT_MS = 20;
 const LINK_TRIES = 100;
 
-export async function lockDirectory(directory: string): Promise<Lock> {
+export async function lockDirectory(directory: string, sockets: LockSockets): Promise<Lock> {
   let folder: Folder | undefined;
-  let server: net.Server | undefined;
+  let stop: (() => Promise<void>) | undefined;
   const own = `${LINK}.${process.pid}-${randomBytes(6).toString("hex")}`;
   const release = async (): Promise<void> => {
-    if (server !== undefined) {
-      const closing = server;
-      server = undefined;
-      await new Promise((resolve) => closing.close(resolve));
-    }
+    const stopping = stop;
+    stop = undefined;
+    await stopping?.();
     if (folder === undefined) return;
     fs.rmSync(path.join(directory, own), { force: true });
     if (linkTarget(directory) === own) fs.rmSync(path.join(directory, LINK), { force: true });
@@ -42,12 +47,13 @@ export async function lockDirectory(directory: string): Promise<Lock> {
     folder = undefined;
   };
   try {
-    folder = openFolder(directory, own);
-    server = await bind(folder.socketPath(own));
-    await takeLink(directory, folder, own);
-    await outliveRivals(directory, folder, own);
+    const { socketPath } = folder = openFolder(directory, own);
+    stop = await sockets.listen(socketPath(own));
+    const isAlive = (name: string) => sockets.isAlive(socketPath(name));
+    await takeLink(directory, isAlive, own);
+    await outliveRivals(directory, isAlive, own);
     // A rival that looked between our bind and listen swept the name; it is gone by now, and so are such looks.
-    if (!await isAlive(folder.socketPath(own))) throw busy(directory, undefined);
+    if (!await isAlive(own)) throw busy(directory, undefined);
     return { release };
   } catch (error) {
     await release();
@@ -56,7 +62,7 @@ export async function lockDirectory(directory: string): Promise<Lock> {
 }
 
 interface Folder {
-  socketPath(name: string): string;
+  readonly socketPath: (name: string) => string;
   close(): void;
 }
 
@@ -77,20 +83,10 @@ function openFolder(directory: string, longest: string): Folder {
   return { socketPath: (name) => `/proc/self/fd/${fd}/${name}`, close: () => fs.closeSync(fd) };
 }
 
-function bind(socketPath: string): Promise<net.Server> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer((socket) => socket.destroy());
-    server.once("error", reject);
-    server.listen(socketPath, () => {
-      server.on("error", () => {});
-      server.unref();
-      resolve(server);
-    });
-  });
-}
+type IsAlive = (name: string) => Promise<boolean>;
 
 /** @throws {RuntimeError} BUSY when the link leads to a living socket */
-async function takeLink(directory: string, folder: Folder, own: string): Promise<void> {
+async function takeLink(directory: string, isAlive: IsAlive, own: string): Promise<void> {
   for (let tries = 0; tries < LINK_TRIES; tries++) {
     try {
       fs.symlinkSync(own, path.join(directory, LINK));
@@ -98,19 +94,19 @@ async function takeLink(directory: string, folder: Folder, own: string): Promise
     } catch (error) {
       if (hostCode(error) !== "EEXIST") throw error;
     }
-    if (await isAlive(folder.socketPath(LINK))) throw busy(directory, linkTarget(directory));
+    if (await isAlive(LINK)) throw busy(directory, linkTarget(directory));
     fs.rmSync(path.join(directory, LINK), { force: true });
   }
   throw busy(directory, linkTarget(directory));
 }
 
 /** Dead sockets are swept. @throws {RuntimeError} BUSY when a living one stays */
-async function outliveRivals(directory: string, folder: Folder, own: string): Promise<void> {
+async function outliveRivals(directory: string, isAlive: IsAlive, own: string): Promise<void> {
   for (let tries = 0;; tries++) {
     let living: string | undefined;
     for (const name of fs.readdirSync(directory)) {
       if (!name.startsWith(`${LINK}.`) || name === own) continue;
-      if (await isAlive(folder.socketPath(name))) living = name;
+      if (await isAlive(name)) living = name;
       else fs.rmSync(path.join(directory, name), { force: true });
     }
     if (living === undefined) return;
@@ -119,20 +115,12 @@ async function outliveRivals(directory: string, folder: Folder, own: string): Pr
   }
 }
 
-function isAlive(socketPath: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ path: socketPath });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error) => {
-      const code = hostCode(error);
-      if (code === "ECONNREFUSED" || code === "ENOENT" || code === "ENOTSOCK") resolve(false);
-      else if (code === "EAGAIN" || code === "ECONNRESET") resolve(true); // its queue is full: it lives
-      else reject(error);
-    });
-  });
+/** What a refused connect to a socket's path means. @throws the error when it does not tell */
+export function meansAlive(error: unknown): boolean {
+  const code = hostCode(error);
+  if (code === "ECONNREFUSED" || code === "ENOENT" || code === "ENOTSOCK") return false;
+  if (code === "EAGAIN" || code === "ECONNRESET") return true; // its queue is full: it lives
+  throw error;
 }
 
 function linkTarget(directory: string): string | undefined {
