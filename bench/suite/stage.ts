@@ -85,11 +85,11 @@ export async function warmJvm(
 }
 
 const SETTLE_MS = 1000;
-const SETTLE_TURNS_MAX = 30;
-/** An idle server gives memory back after seven. */
-const SETTLED_TURNS = 10;
+const SETTLE_TURNS_MAX = 60;
+/** An idle server collects its garbage after twelve, and V8 keeps pages for eight more. */
+const SETTLED_TURNS = 22;
 
-/** Resident memory once it has stood still (within 1 %) for some seconds, or after half a minute. */
+/** Resident memory once it has stood still (within 1 %) for some seconds, or after a minute. */
 export async function settledMib(residentMib: () => number): Promise<number> {
   let last = residentMib(), still = 0;
   for (let turn = 0; turn < SETTLE_TURNS_MAX && still < SETTLED_TURNS; turn++) {

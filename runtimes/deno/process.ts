@@ -2,7 +2,8 @@
 import type { Process } from "../../src/runtime.ts";
 import { nodeProcess } from "../node/process.ts";
 import { commonVitals } from "../node/vitals.ts";
+import { collectAndTrim } from "./collect.ts";
 
 export function denoProcess(): Process {
-  return { ...nodeProcess(), vitals: commonVitals };
+  return { ...nodeProcess(), collect: collectAndTrim, vitals: commonVitals };
 }

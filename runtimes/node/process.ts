@@ -67,7 +67,7 @@ function memory(heapMaxBytes: number): ReturnType<Process["memory"]> {
 
 let collector: (() => void) | undefined;
 
-/** V8 has its collector for contexts that are made while a flag is set. Deno and Bun gave nothing back. */
+/** V8 has its collector for contexts that are made while a flag is set. Bun gave nothing back. */
 export function collect(): void {
   collector ??= or(() => {}, () => {
     const isExposed = runInNewContext("typeof gc") === "function";
