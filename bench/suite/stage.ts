@@ -86,10 +86,10 @@ export async function warmJvm(
 
 const SETTLE_MS = 1000;
 const SETTLE_TURNS_MAX = 60;
-/** An idle server collects its garbage after twelve, and V8 keeps pages for eight more. */
-const SETTLED_TURNS = 22;
+/** An idle server collects its garbage after twelve and eighteen, and V8 keeps pages for eight more. */
+const SETTLED_TURNS = 28;
 
-/** Resident memory once it has stood still (within 1 %) for some seconds, or after a minute. */
+/** Resident memory once it has stood still (within 1 %) for so long, or after a minute. */
 export async function settledMib(residentMib: () => number): Promise<number> {
   let last = residentMib(), still = 0;
   for (let turn = 0; turn < SETTLE_TURNS_MAX && still < SETTLED_TURNS; turn++) {

@@ -12,24 +12,29 @@ interface Place {
   readonly transport: "unix";
   readonly path: string;
 }
+interface Listener {
+  accept(): Promise<Connection>;
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
 interface DenoUnix {
-  listen(place: Place): AsyncIterable<Connection> & { close(): void; ref(): void; unref(): void };
+  listen(place: Place): Listener;
   connect(place: Place): Promise<Connection>;
 }
+
+/** Nobody can be accepted, for want of descriptors: those who connect meanwhile wait in the system's queue. */
+const RETRY_MS = 100;
 
 export function denoLockSockets(): LockSockets {
   const deno = (globalThis as unknown as { Deno: DenoUnix }).Deno;
   return {
-    async listen(path) {
-      const listener = await Promise.resolve(deno.listen({ transport: "unix", path }));
-      listener.unref();
-      const isOver = endAll(listener);
-      return async () => {
-        listener.ref(); // the process must not end before this is done
-        listener.close();
-        await isOver;
-      };
-    },
+    listen: (path) =>
+      new Promise((resolve) => {
+        const listener = deno.listen({ transport: "unix", path });
+        listener.unref();
+        resolve(endAll(listener));
+      }),
     async isAlive(path) {
       try {
         (await deno.connect({ transport: "unix", path })).close();
@@ -41,11 +46,25 @@ export function denoLockSockets(): LockSockets {
   };
 }
 
-/** Until it is closed, which the host tells by an error or by the end. */
-async function endAll(connections: AsyncIterable<Connection>): Promise<void> {
-  try {
-    for await (const connection of connections) connection.close();
-  } catch {
-    // closed while it waited
-  }
+/** @returns how to stop */
+function endAll(listener: Listener): () => Promise<void> {
+  let isStopped = false, retry: ReturnType<typeof setTimeout> | undefined;
+  let accepting = Promise.resolve();
+  const accept = async (): Promise<void> => {
+    try {
+      for (;;) (await listener.accept()).close();
+    } catch {
+      if (isStopped) return;
+      retry = setTimeout(() => void (accepting = accept()), RETRY_MS);
+      retry.unref();
+    }
+  };
+  accepting = accept();
+  return async () => {
+    isStopped = true;
+    clearTimeout(retry);
+    listener.ref(); // the process must not end before this is done
+    listener.close();
+    await accepting;
+  };
 }

@@ -47,7 +47,8 @@ export async function lockDirectory(directory: string, sockets: LockSockets): Pr
     folder = undefined;
   };
   try {
-    const { socketPath } = folder = openFolder(directory, own);
+    folder = openFolder(directory, own);
+    const { socketPath } = folder;
     stop = await sockets.listen(socketPath(own));
     const isAlive = (name: string) => sockets.isAlive(socketPath(name));
     await takeLink(directory, isAlive, own);
@@ -56,7 +57,7 @@ export async function lockDirectory(directory: string, sockets: LockSockets): Pr
     if (!await isAlive(own)) throw busy(directory, undefined);
     return { release };
   } catch (error) {
-    await release();
+    await release().catch(() => {}); // the first error tells
     throw mapError(error, `lock directory "${directory}"`);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Garbage is collected, and memory given back, once much was done and nothing is any more: engines do that when they need
- * room, and not because a server has fallen idle (with a million znodes Node 289 -> 258 MiB, Deno 375 -> 288). Pings are not work.
+ * room, and not because a server has fallen idle (a million znodes: Node 289 -> 258 MiB, Deno 371 -> 276). Pings are not work.
  */
 import type { Clock } from "../runtime.ts";
 import { Alarm } from "./alarm.ts";
@@ -9,10 +9,10 @@ const LOOK_MS = 1000;
 /** Requests between two looks at which a server is idle: a collection may hold each up for some milliseconds. */
 const IDLE_REQUESTS = 10;
 /**
- * Idle looks in a row. V8 makes its space for new objects smaller only when little was allocated for 5 s, and a snapshot is
- * written in the first seconds of a lull.
+ * Idle looks in a row before a first and a second collection. V8 makes its space for new objects smaller when little was
+ * allocated since the collection before: the first may come too soon after the load, or a lull's snapshot.
  */
-const IDLE_LOOKS = 12;
+const IDLE_LOOKS = 12, IDLE_LOOKS_AGAIN = 18;
 /** Requests since the last collection that make another worth it. */
 const WORTH_REQUESTS = 100_000;
 
@@ -26,6 +26,8 @@ export class IdleCollection {
   #atLook = 0;
   /** Requests since the last collection. */
   #made = 0;
+  /** The first one is done, and nothing was asked since. */
+  #isSecondDue = false;
 
   /** @param requests so far but pings; it may start anew @param collect undefined where the host has no way */
   constructor(clock: Clock, requests: () => number, collect: (() => void) | undefined) {
@@ -57,15 +59,19 @@ export class IdleCollection {
   #look(): void {
     const requests = this.#requests();
     const made = requests < this.#atLook ? requests : requests - this.#atLook;
+    const isIdle = made <= IDLE_REQUESTS;
     this.#made += made;
-    if (this.#made < WORTH_REQUESTS) {
-      this.#isWatching = false;
+    this.#idleLooks = isIdle ? this.#idleLooks + 1 : 0;
+    if (this.#made < WORTH_REQUESTS && !(isIdle && this.#isSecondDue)) {
+      this.#isWatching = this.#isSecondDue = false;
       return;
     }
-    this.#idleLooks = made <= IDLE_REQUESTS ? this.#idleLooks + 1 : 0;
-    if (this.#idleLooks < IDLE_LOOKS) return this.#watch();
-    this.#isWatching = false;
+    const isDue = this.#idleLooks === (this.#isSecondDue ? IDLE_LOOKS_AGAIN : IDLE_LOOKS);
+    if (!isDue) return this.#watch();
+    this.#isSecondDue = !this.#isSecondDue;
     this.#made = 0;
+    if (this.#isSecondDue) this.#watch();
+    else this.#isWatching = false;
     this.#collect?.();
   }
 }

@@ -1,7 +1,9 @@
 /** The engine's flags are the program's: what a collection takes it leaves as it was. */
 import assert from "node:assert/strict";
+import host from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { trimmer } from "../../runtimes/deno/collect.ts";
 import { hostRuntime } from "../support/runtime.ts";
 import { testUnless } from "../support/skip.ts";
 
@@ -19,3 +21,9 @@ testUnless(reason, "a program that runs with --expose-gc keeps its collector", (
     setFlagsFromString("--no-expose-gc");
   }
 });
+
+testUnless(
+  name === "deno" && host.platform === "linux" ? undefined : "only Deno on Linux is told to trim",
+  "malloc gives back what is free, where all is allowed",
+  () => assert.notEqual(trimmer(), undefined),
+);

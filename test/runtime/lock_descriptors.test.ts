@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { hostRuntime } from "../support/runtime.ts";
 
-const LOCKS = 300;
+/** Of 300 locks each closed no other's descriptor in one of eight runs on a busy machine. */
+const LOCKS = 1500;
 const runtime = await hostRuntime();
 const opener = import.meta.url.replace("lock_descriptors.test", "descriptor_opener");
 
@@ -18,15 +19,16 @@ test(`${runtime.name}: a lock that is taken and released closes no file of anoth
   const worker = new Worker(new URL(opener), { workerData: isOver });
   try {
     await once(worker, "message");
-    const told = once(worker, "message");
-    for (let i = 0; i < LOCKS; i++) {
+    let hasTold = false;
+    const told = once(worker, "message").finally(() => hasTold = true);
+    for (let i = 0; i < LOCKS && !hasTold; i++) {
       const lock = await runtime.fs.lock(directory);
       await lock.release();
     }
     Atomics.store(new Int32Array(isOver), 0, 1);
     const [{ opened, error }] = await told as [{ opened: number; error: string }];
     assert.equal(error, "");
-    assert.ok(opened > 0);
+    assert.ok(opened > LOCKS, "it ran beside");
   } finally {
     Atomics.store(new Int32Array(isOver), 0, 1);
     await worker.terminate();
