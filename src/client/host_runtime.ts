@@ -5,10 +5,14 @@
 import type { Runtime } from "../runtime.ts";
 
 export async function hostRuntime(): Promise<Runtime> {
-  if ("Deno" in globalThis) return (await import("../../runtimes/deno/index.ts")).denoRuntime();
-  if ("Bun" in globalThis) return (await import("../../runtimes/bun/index.ts")).bunRuntime();
-  const runtime = (await import("../../runtimes/node/index.ts")).nodeRuntime();
+  const runtime = await ofHost();
   // The heap is the program's: a server in it does not stop all for a quarter of a second each 300 MiB.
   const { collect: _, ...process } = runtime.process;
   return { ...runtime, process };
+}
+
+async function ofHost(): Promise<Runtime> {
+  if ("Deno" in globalThis) return (await import("../../runtimes/deno/index.ts")).denoRuntime();
+  if ("Bun" in globalThis) return (await import("../../runtimes/bun/index.ts")).bunRuntime();
+  return (await import("../../runtimes/node/index.ts")).nodeRuntime();
 }
