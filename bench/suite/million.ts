@@ -1,5 +1,4 @@
 /** One server with 1,000,000 znodes of 100 bytes: reads at random, memory, start, and what a snapshot does to others. */
-import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -87,12 +86,7 @@ function snapshotsOf({ dataDir }: BenchServer): string[] {
   return readdirSync(join(dataDir, "version-2")).filter((name) => name.startsWith("snapshot."));
 }
 
-/** Of Apache after a full collection, which gives memory back; of ours once it stands still. */
 async function memoryOf(server: BenchServer): Promise<Measures[string]> {
   const before = server.residentMib();
-  if (server.name === "apache") {
-    const run = spawnSync("jcmd", [String(server.pid), "GC.run"], { stdio: "ignore" });
-    if (run.status !== 0) throw new Error("Cannot run jcmd for a full collection");
-  }
-  return measure(await settledMib(server.residentMib), { beforeMib: before });
+  return measure(await settledMib(server), { beforeMib: before });
 }

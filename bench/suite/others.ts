@@ -30,7 +30,7 @@ export const sessions: Stage = ({ settings, subject, wants, note }) =>
       const crowd = await startCrowd(server.port, settings.sessions, settings.watches);
       try {
         if (wants("sessions")) {
-          const mib = await settledMib(server.residentMib);
+          const mib = await settledMib(server);
           note(
             `${subject}: ${settings.sessions} sessions, ${emptyMib.toFixed(0)} -> ${
               mib.toFixed(0)

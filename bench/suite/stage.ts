@@ -1,8 +1,9 @@
 /** What a stage is: a server, or several, brought into a state in which some of the rows are measured. */
+import { spawnSync } from "node:child_process";
 import type { MeasuredLoad } from "../load/main.ts";
 import { runLoadProcess } from "../support/load_process.ts";
 import { machineLoad } from "../support/processes.ts";
-import type { BenchServerOptions } from "../support/servers.ts";
+import type { BenchServer, BenchServerOptions } from "../support/servers.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Measure {
@@ -89,12 +90,19 @@ const SETTLE_TURNS_MAX = 60;
 /** An idle server collects its garbage after twelve and eighteen, and V8 keeps pages for eight more. */
 const SETTLED_TURNS = 28;
 
-/** Resident memory once it has stood still (within 1 %) for so long, or after a minute. */
-export async function settledMib(residentMib: () => number): Promise<number> {
-  let last = residentMib(), still = 0;
+/**
+ * Resident memory once it has stood still (within 1 %) for so long, or after a minute. Apache's after a full collection,
+ * which gives memory back and which an idle JVM does not make.
+ */
+export async function settledMib(server: BenchServer): Promise<number> {
+  if (server.name === "apache") {
+    const run = spawnSync("jcmd", [String(server.pid), "GC.run"], { stdio: "ignore" });
+    if (run.status !== 0) throw new Error("Cannot run jcmd for a full collection");
+  }
+  let last = server.residentMib(), still = 0;
   for (let turn = 0; turn < SETTLE_TURNS_MAX && still < SETTLED_TURNS; turn++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const now = residentMib();
+    const now = server.residentMib();
     still = Math.abs(now - last) <= last / 100 ? still + 1 : 0;
     last = now;
   }
