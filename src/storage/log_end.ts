@@ -76,7 +76,8 @@ export async function cutTail(
 /**
  * A process that was killed, or whose disk failed it, may leave a group that was read here and never became durable: what
  * is logged next, and what a server of an ensemble says it has, rests on it. To sync is not enough: pages that a sync could
- * not write count as written from then on (Linux), while reads still find them. So they are written once more.
+ * not write count as written from then on (Linux), while reads still find them. So they are written once more. The same for
+ * a length: what a leader had cut off, and whose sync failed, must not come back.
  */
 async function renewTail(
   { host: { fs } }: StorageContext,
@@ -85,6 +86,7 @@ async function renewTail(
 ): Promise<void> {
   const file = await fs.open(path, "write");
   try {
+    await file.truncate(end);
     const piece = new Uint8Array(Math.min(end, RENEW_PIECE_BYTES));
     for (let at = Math.max(0, Math.min(lastEntryAt, end - RENEW_BYTES)); at < end;) {
       const count = await file.read(piece.subarray(0, Math.min(piece.length, end - at)), at);
@@ -92,7 +94,7 @@ async function renewTail(
       await file.write(piece.subarray(0, count), at);
       at += count;
     }
-    await file.syncData();
+    await file.sync();
   } finally {
     await file.close();
   }
