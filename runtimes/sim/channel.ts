@@ -134,6 +134,7 @@ export class Channel {
     if (view.length === 0) return packet.arrive(view);
     const cutAt = this.link.countDown(view.length, this.#owner.port);
     if (cutAt === undefined) return packet.arrive(view);
+    this.abandon();
     this.#broken = true;
     this.#later(1, RESET_AT_BYTE, () => this.#owner.resetBoth());
     return cutAt === 0 ? QUIET : packet.arrive(view.subarray(0, cutAt));

@@ -271,6 +271,18 @@ test("a stream is reset at each byte of a message: exactly so much arrives, then
   }
 });
 
+test("nothing follows the byte at which a stream is reset, also of what an outage held", () =>
+  eachSeed(async ({ sim, near, far }) => {
+    sim.network.partition("a", "b");
+    for (let i = 0; i < 4; i++) near.connection.write(pattern(5, 5 * i));
+    await passMs(sim, LONG_MS);
+    sim.network.heal();
+    sim.network.resetAfter("a", "b", 7, PORT); // behind heal, which disarms
+    await passMs(sim, OUTAGE_MS);
+    sameBytes(far.all(), pattern(7), "cut at 7");
+    assert.deepEqual([near.error?.code, far.error?.code], ["RESET", "RESET"]);
+  }));
+
 test("refused: connects only, on one port or all, until accepted again", async () => {
   const { sim, a, near, far } = await join(world(1), PORT);
   const again = (): Promise<unknown> =>

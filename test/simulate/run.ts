@@ -5,7 +5,7 @@ import { checkLinear } from "./checkers/linear.ts";
 import { checkOrder } from "./checkers/order.ts";
 import { checkSequences } from "./checkers/sequence.ts";
 import { checkServers } from "./checkers/servers.ts";
-import { checkSessions, type Closed } from "./checkers/sessions.ts";
+import { checkSessions, firstCloses } from "./checkers/sessions.ts";
 import { checkSync } from "./checkers/sync.ts";
 import { checkTree } from "./checkers/tree.ts";
 import { checkWatches } from "./checkers/watches.ts";
@@ -220,11 +220,7 @@ class Run {
       ...linear.violations,
     );
     if (isComplete) {
-      const closed = new Map<bigint, Closed>();
-      for (const txn of txns) {
-        if (txn.change.kind !== "closeSession") continue;
-        closed.set(txn.sessionId, { txn, atUs: witness.ordered.get(txn.zxid)?.atUs ?? 0 });
-      }
+      const closed = firstCloses(txns, (zxid) => witness.ordered.get(zxid)?.atUs ?? 0);
       const tree = checkTree(recorder, txns);
       violations.push(
         ...tree.violations,

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { finds, findsNothing, get, Hand, HandLog } from "./hand.ts";
-import { checkSessions, type Closed } from "./sessions.ts";
+import { checkSessions, type Closed, firstCloses } from "./sessions.ts";
 
 const LIMITS = { tickMs: 100, troubles: [], aftermathUs: 1_000_000 };
 
@@ -55,6 +55,19 @@ test("who is told that its session is gone finds it closed", () => {
   finds(checkSessions(hand.recorder, new Map(), LIMITS), "sessions", /no txn had closed it/);
   a.expiredUs = 10_500_000;
   finds(checkSessions(hand.recorder, closed, LIMITS), "sessions", /no txn had closed it/);
+});
+
+test("a session that is closed once more has ended with the first close", () => {
+  const hand = new Hand(), log = new HandLog(), a = hand.session("a", 1000);
+  log.begin(1n);
+  log.close(1n, 0);
+  log.close(1n, 0);
+  a.expiredUs = 2_500_000;
+  const seconds = (zxid: number): number => (zxid % 2 ** 32) * 1_000_000;
+  const closed = firstCloses(log.txns, seconds);
+  findsNothing(checkSessions(hand.recorder, closed, LIMITS));
+  const later = firstCloses(log.txns, (zxid) => 2 * seconds(zxid));
+  finds(checkSessions(hand.recorder, later, LIMITS), "sessions", /no txn had closed it/);
 });
 
 test("an id that is issued again is found", () => {

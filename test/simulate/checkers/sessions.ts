@@ -12,6 +12,19 @@ export interface Closed {
   readonly atUs: number;
 }
 
+/** Sessions that txns have ended, by id. A leader may close one once more that it does not know: the first close counts. */
+export function firstCloses(
+  txns: readonly Txn[],
+  loggedUs: (zxid: number) => number,
+): Map<bigint, Closed> {
+  const closed = new Map<bigint, Closed>();
+  for (const txn of txns) {
+    if (txn.change.kind !== "closeSession" || closed.has(txn.sessionId)) continue;
+    closed.set(txn.sessionId, { txn, atUs: loggedUs(txn.zxid) });
+  }
+  return closed;
+}
+
 export interface SessionLimits {
   readonly tickMs: number;
   readonly troubles: readonly Trouble[];
