@@ -163,7 +163,10 @@ export class Forwarder implements Writes {
       : this.#ownerOf(queue, int32At(bytes, start + CXID_AT), txnType);
     const err = answers.apply(bytes, start, end, -1, NO_NODE, txnType, own?.connection);
     if (txnType !== Op.error && txnType !== Op.multi && err !== Code.ok) this.#differs(zxid, err);
-    if (own === undefined || queue === undefined) return;
+    if (own === undefined || queue === undefined) {
+      this.#replica.stats.txnsFollowed++;
+      return;
+    }
     own.txnType = txnType;
     own.zxid = zxid;
     // The parts of a multi carry their codes themselves.
@@ -212,7 +215,10 @@ export class Forwarder implements Writes {
     const replica = this.#replica, txns = this.#applied;
     this.#applied = 0;
     replica.flushDirty();
-    if (txns > 0) this.#onGroupApplied(txns);
+    if (txns > 0) {
+      replica.housekeeping.onTurn();
+      this.#onGroupApplied(txns);
+    }
     replica.resumeHeld();
     this.flush();
   }

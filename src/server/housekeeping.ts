@@ -27,7 +27,8 @@ export class Housekeeping {
     this.#sessionless = new Alarm(clock, () => this.#closeSessionless());
     this.#reaper = new Alarm(clock, () => this.#reap());
     const { stats, memory } = replica;
-    const requests = () => stats.packetsReceived - stats.pingsReceived + stats.forwardsReceived;
+    const requests = () =>
+      stats.packetsReceived - stats.pingsReceived + stats.forwardsReceived + stats.txnsFollowed;
     this.#collection = new IdleCollection(clock, requests, memory.collect);
   }
 

@@ -6,7 +6,7 @@ import type { Clock } from "../runtime.ts";
 import { Alarm } from "./alarm.ts";
 
 const LOOK_MS = 1000;
-/** Requests between two looks at which a server is idle: a collection may hold each up for some milliseconds. */
+/** Requests, or a learner's txns, between two looks at which a server is idle: a collection may hold each up for some milliseconds. */
 const IDLE_REQUESTS = 10;
 /**
  * Idle looks in a row before a first and a second collection. V8 makes its space for new objects smaller when little was

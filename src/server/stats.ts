@@ -119,6 +119,8 @@ export class ServerStats {
   pingsReceived = 0;
   /** Of other servers' clients, at their leader. */
   forwardsReceived = 0;
+  /** Txns that a learner applied for other servers' clients. */
+  txnsFollowed = 0;
   packetsSent = 0;
   authFailures = 0;
   /** Syncs of the log that took longer than fsync.warningthresholdms. */
@@ -201,6 +203,7 @@ export class ServerStats {
     this.packetsReceived = 0;
     this.pingsReceived = 0;
     this.forwardsReceived = 0;
+    this.txnsFollowed = 0;
     this.packetsSent = 0;
     this.authFailures = 0;
     this.slowFsyncs = 0;
