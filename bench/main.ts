@@ -1,6 +1,7 @@
 /** `npm run bench -- [WHAT] [ARGS]`: the benches by name; without one, the suite. */
 import process from "node:process";
 import { refusalOf } from "./support/refusal.ts";
+import { endOnSignals } from "./support/signals.ts";
 
 type Bench = (args: readonly string[]) => Promise<void>;
 
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   tree: program(() => import("./tree.ts")),
 };
 
+endOnSignals();
 const [first = "rows", ...rest] = process.argv.slice(2);
 const isFlag = first.startsWith("-");
 const bench = BENCHES[isFlag ? "rows" : first];

@@ -92,10 +92,13 @@ export async function withWorkFolder<T>(
 ): Promise<T> {
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(folder, "menagerie-bench-"));
+  const remove = (): void => rmSync(work, { recursive: true, force: true, maxRetries: 3 });
+  process.on("exit", remove);
   try {
     return await body(work);
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 

@@ -18,6 +18,12 @@ export interface ServerProcess {
 
 const logBytesMax = 65_536;
 
+/** A process that ends takes those that it started with it: nobody else would. */
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
 /** Starts `command`; its output is kept for `log()`. */
 export function startProcess(
   command: string,
@@ -28,6 +34,7 @@ export function startProcess(
     stdio: ["ignore", "pipe", "pipe"],
     ...options,
   });
+  alive.add(child);
   let log = "";
   const keep = (chunk: unknown): void => {
     log = (log + String(chunk)).slice(-logBytesMax);
@@ -38,11 +45,13 @@ export function startProcess(
   const ended = new Promise<number | string>((resolve) => {
     child.on("error", (error) => {
       running = false;
+      alive.delete(child);
       keep(`cannot start ${command}: ${error.message}`);
       resolve(-1);
     });
     child.on("exit", (code, signal) => {
       running = false;
+      alive.delete(child);
       resolve(code ?? signal ?? -1);
     });
   });
