@@ -96,6 +96,7 @@ export interface Listener {
 
 export interface Connection {
   readonly remote: Address;
+  /** While it is open. */
   readonly local: Address;
   /** `chunk` is valid during the call only: what outlives it is copied. Not called while paused. */
   onData(handler: (chunk: Uint8Array) => void): void;

@@ -14,10 +14,9 @@ const nothing = (): void => {};
 
 export class BunConnection implements Connection {
   readonly remote: Address;
-  readonly local: Address;
   readonly #socket: Socket<BunConnection>;
-  /** Copies of what the system did not take, oldest first; `#waitingAt` bytes of the first are sent. */
-  #waiting: Uint8Array[] = [];
+  /** Copies of what the system did not take, oldest first; `#waitingAt` bytes of the first are sent. Mostly there are none. */
+  #waiting: Uint8Array[] | undefined;
   #waitingAt = 0;
   #waitingBytes = 0;
   #state: "open" | "ending" | "ended" | "closing" | "closed" = "open";
@@ -36,9 +35,13 @@ export class BunConnection implements Connection {
     this.#socket = socket;
     socket.setNoDelay(true);
     // Bun's types do not say it: a peer that has reset already has no address.
-    const known: { readonly remoteAddress?: string; readonly localAddress?: string } = socket;
-    this.remote = addressOf(known.remoteAddress ?? "", socket.remotePort);
-    this.local = addressOf(known.localAddress ?? "", socket.localPort);
+    const { remoteAddress }: { readonly remoteAddress?: string } = socket;
+    this.remote = addressOf(remoteAddress ?? "", socket.remotePort);
+  }
+
+  get local(): Address {
+    const { localAddress }: { readonly localAddress?: string } = this.#socket;
+    return addressOf(localAddress ?? "", this.#socket.localPort);
   }
 
   get bufferedBytes(): number {
@@ -82,6 +85,7 @@ export class BunConnection implements Connection {
         this.#closeReset();
         taken = view.length;
       } else if (taken < view.length) {
+        this.#waiting ??= [];
         this.#waiting.push(view.slice(taken));
         this.#waitingBytes += view.length - taken;
         this.#needDrain = true;
@@ -119,8 +123,9 @@ export class BunConnection implements Connection {
 
   hostDrain(): void {
     if (this.#state === "closing" || this.#state === "closed") return;
+    const waiting = this.#waiting ?? [];
     while (this.#waitingBytes > 0) {
-      const first = this.#waiting[0] as Uint8Array;
+      const first = waiting[0] as Uint8Array;
       const rest = this.#waitingAt === 0 ? first : first.subarray(this.#waitingAt);
       const taken = this.#socket.write(rest);
       if (taken < 0) return this.#closeReset();
@@ -128,7 +133,7 @@ export class BunConnection implements Connection {
       this.#waitingBytes -= taken;
       this.#waitingAt += taken;
       if (taken < rest.length) return;
-      this.#waiting.shift();
+      waiting.shift();
       this.#waitingAt = 0;
     }
     if (this.#state === "ending") this.#shutdown();
@@ -148,7 +153,7 @@ export class BunConnection implements Connection {
     // Both sides have ended: Bun tells the peer's FIN as the close alone.
     if (!ours && !this.#isReset && (error === undefined || error === null)) this.hostEnd();
     this.#state = "closed";
-    this.#waiting = [];
+    this.#waiting = undefined;
     this.#waitingBytes = 0;
     const what = `keep the connection to ${this.remote.host}:${this.remote.port}`;
     const reason = this.#isReset

@@ -8,9 +8,10 @@ import type { RuntimeError } from "../../src/runtime.ts";
 import { mapError } from "./errors.ts";
 import type { SharedReads } from "./reading.ts";
 
+const nothing = (): void => {};
+
 export class NodeConnection implements Connection {
   readonly remote: Address;
-  readonly local: Address;
   readonly #socket: net.Socket;
   /** One entry for each write under way, oldest first: writes complete in order. */
   #lent: ((() => void) | undefined)[] = [];
@@ -22,9 +23,9 @@ export class NodeConnection implements Connection {
   readonly #reads: SharedReads | undefined;
   #data: ((chunk: Uint8Array) => void) | undefined;
   #paused = false;
-  #end: () => void = () => {};
-  #close: (error: RuntimeError | undefined) => void = () => {};
-  #drain: () => void = () => {};
+  #end: () => void = nothing;
+  #close: (error: RuntimeError | undefined) => void = nothing;
+  #drain: () => void = nothing;
   readonly #written = (): void => this.#onWritten();
 
   /** @param reads of a socket that reads into the shared buffer; it has not begun to */
@@ -32,17 +33,21 @@ export class NodeConnection implements Connection {
     this.#socket = socket;
     this.#reads = reads;
     this.remote = addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-    this.local = addressOf(socket.localAddress ?? "", socket.localPort ?? 0);
+    // Not `once`: both come once anyway, and what it keeps is a tenth of an idle connection's memory.
     socket.on("error", (error) => {
       this.#failure ??= mapError(error, `keep the connection to ${this.#peer()}`);
     });
-    socket.once("close", () => {
+    socket.on("close", () => {
       this.#closed = true;
       // Hosts call every write's callback before this; what one forgot would be lent for ever.
       while (this.#lentHead < this.#lent.length) this.#returnOldest();
       this.#close(this.#failure);
     });
-    socket.once("end", () => this.#end());
+    socket.on("end", () => this.#end());
+  }
+
+  get local(): Address {
+    return addressOf(this.#socket.localAddress ?? "", this.#socket.localPort ?? 0);
   }
 
   get bufferedBytes(): number {

@@ -23,10 +23,25 @@ export interface AcceptorParts {
   readonly replica: () => Replica | undefined;
 }
 
+/** Connections from one address. */
+class HostCount {
+  count = 0;
+  /** One of them is gone; made once for all of them. */
+  readonly left: () => void;
+
+  constructor(onNone: () => void) {
+    this.left = () => {
+      if (--this.count === 0) onNone();
+    };
+  }
+}
+
+const nothing = (): void => {};
+
 export class Acceptor {
   readonly #parts: AcceptorParts;
   readonly #lobby: Lobby;
-  readonly #perHost = new Map<string, number>();
+  readonly #perHost = new Map<string, HostCount>();
   #listener: Listener | undefined;
   #nextId = 1;
 
@@ -59,7 +74,7 @@ export class Acceptor {
     const { options, log, stats } = this.#parts, replica = this.#parts.replica();
     const { host } = net.remote;
     const { maxClientCnxns, maxCnxns } = isCounted ? options : { maxClientCnxns: 0, maxCnxns: 0 };
-    const fromHost = this.#perHost.get(host) ?? 0;
+    const fromHost = this.#perHost.get(host)?.count ?? 0;
     const present = (replica?.connections.size ?? 0) + this.#lobby.size;
     const refusal = replica?.isStopping === true
       ? "Server is stopping"
@@ -75,8 +90,7 @@ export class Acceptor {
       net.close();
       return;
     }
-    if (isCounted) this.#perHost.set(host, fromHost + 1);
-    const left = isCounted ? () => this.#left(host) : () => {};
+    const left = isCounted ? this.#entered(host) : nothing;
     if (replica === undefined) return this.#lobby.receive(net, left);
     const connection = new ClientConnection(net, replica, this.#nextId++, left);
     replica.connections.add(connection);
@@ -84,10 +98,14 @@ export class Acceptor {
     replica.housekeeping.sessionlessChanged();
   }
 
-  /** The socket is gone: the address has room for another. */
-  #left(host: string): void {
-    const count = (this.#perHost.get(host) ?? 1) - 1;
-    if (count > 0) this.#perHost.set(host, count);
-    else this.#perHost.delete(host);
+  /** @returns what to call when the socket is gone: the address has room for another then */
+  #entered(host: string): () => void {
+    let here = this.#perHost.get(host);
+    if (here === undefined) {
+      here = new HostCount(() => this.#perHost.delete(host));
+      this.#perHost.set(host, here);
+    }
+    here.count++;
+    return here.left;
   }
 }

@@ -1,10 +1,17 @@
 /** Requests that wait behind a write of their own session: copied into one growing ring of bytes, no object each. */
 const HEAD_BYTES = 8;
 const SMALL_BYTES = 48;
+/** Of all that are empty: most connections never need more. */
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+export interface DeferredReader {
+  /** The range is valid until the next `push`. */
+  readDeferred(bytes: Uint8Array, start: number, end: number, tag: number): void;
+}
 
 /** First in, first out. Entries: frame length, a tag of the caller's, frame. */
 export class DeferredFrames {
-  #bytes: Uint8Array = new Uint8Array(0);
+  #bytes = NO_BYTES;
   #head = 0;
   #tail = 0;
   count = 0;
@@ -27,8 +34,8 @@ export class DeferredFrames {
     this.count++;
   }
 
-  /** Takes the oldest out; the range is valid until the next `push`. */
-  shift(handle: (bytes: Uint8Array, start: number, end: number, tag: number) => void): void {
+  /** Takes the oldest out. */
+  shift(reader: DeferredReader): void {
     const at = this.#head;
     const length = readInt32(this.#bytes, at);
     const tag = readInt32(this.#bytes, at + 4);
@@ -39,9 +46,9 @@ export class DeferredFrames {
       this.#head = 0;
       this.#tail = 0;
       // An idle connection keeps no memory for a burst that is over.
-      if (bytes.length > 4096) this.#bytes = new Uint8Array(0);
+      if (bytes.length > 4096) this.#bytes = NO_BYTES;
     }
-    handle(bytes, at + HEAD_BYTES, at + HEAD_BYTES + length, tag);
+    reader.readDeferred(bytes, at + HEAD_BYTES, at + HEAD_BYTES + length, tag);
   }
 
   #room(count: number): void {

@@ -4,24 +4,27 @@ import type { Identity } from "../protocol/acl.ts";
 import { fullAddress } from "../session/address.ts";
 import { ipIdentity, withIdentities } from "../session/auth/identities.ts";
 
+const NONE: readonly (readonly Identity[])[] = [];
+
 export class Identities {
-  /** The last one is in force; older ones while a waiting request refers to them. */
-  #versions: (readonly Identity[])[];
+  #current: readonly Identity[];
+  /** While a waiting request refers to them, oldest first. */
+  #older = NONE;
 
   constructor(host: string) {
-    this.#versions = [[ipIdentity(fullAddress(host))]];
+    this.#current = [ipIdentity(fullAddress(host))];
   }
 
   get version(): number {
-    return this.#versions.length - 1;
+    return this.#older.length;
   }
 
   get current(): readonly Identity[] {
-    return this.#versions[this.version] as readonly Identity[];
+    return this.#current;
   }
 
   at(version: number): readonly Identity[] {
-    return this.#versions[version] ?? this.current;
+    return this.#older[version] ?? this.#current;
   }
 
   /**
@@ -33,8 +36,8 @@ export class Identities {
     const next = withIdentities(current, identities);
     if (next === current) return true;
     if (next.length > IDENTITIES_MAX || charsOf(next) > IDENTITIES_CHARS_MAX) return false;
-    if (keepOld) this.#versions.push(next);
-    else this.#versions = [next];
+    this.#older = keepOld ? [...this.#older, current] : NONE;
+    this.#current = next;
     return true;
   }
 }

@@ -13,7 +13,7 @@ import { Op, Xid } from "../protocol/ops.ts";
 import { type EventType, STATE_SYNC_CONNECTED } from "../protocol/watch_types.ts";
 import type { Watcher } from "../watch/watches.ts";
 import type { ClientConnection } from "./connection.ts";
-import { DeferredFrames } from "./deferred.ts";
+import { DeferredFrames, type DeferredReader } from "./deferred.ts";
 import { Identities } from "./identities.ts";
 import { MARSHALLING_ERROR_WITH_BODY, type ReadCaller, UNKNOWN_OPERATION } from "./read_types.ts";
 import { read } from "./reads.ts";
@@ -22,7 +22,7 @@ import type { ServerTxn } from "./server_txn.ts";
 
 const REQUEST_HEADER_BYTES = 8;
 
-export class Requests implements ReadCaller {
+export class Requests implements DeferredReader, ReadCaller {
   readonly #connection: ClientConnection;
   readonly #replica: Replica;
   readonly #deferred = new DeferredFrames();
@@ -179,12 +179,12 @@ export class Requests implements ReadCaller {
     this.#tail = txn;
   }
 
-  readonly #readDeferred = (bytes: Uint8Array, start: number, end: number, version: number) => {
+  readDeferred(bytes: Uint8Array, start: number, end: number, version: number): void {
     const r = this.#replica.reader.reset(bytes, start, end);
     this.#identities = this.#ids.at(version);
     const xid = r.int32(), type = r.int32();
     this.#read(xid, type, r);
-  };
+  }
 
   /** The txn was answered: the reads that waited for it run now, before the next write is applied. */
   onCompleted(txn: ServerTxn): void {
@@ -194,7 +194,7 @@ export class Requests implements ReadCaller {
     if (!connection.isOpen) return;
     this.#turnStartMs = txn.arrivedMs;
     for (let i = txn.readsBehind; i > 0 && connection.isOpen; i--) {
-      this.#deferred.shift(this.#readDeferred);
+      this.#deferred.shift(this);
       connection.closeIfOwedTooMuch();
     }
     this.#identities = this.#ids.current;

@@ -20,8 +20,10 @@ test("frames leave in the order they came, with their tags, and count and bytes 
         model.push({ bytes: [...one.push], tag: one.tag });
       } else if (model.length > 0) {
         const wanted = model.shift();
-        deferred.shift((bytes, start, end, tag) => {
-          assert.deepEqual({ bytes: [...bytes.subarray(start, end)], tag }, wanted);
+        deferred.shift({
+          readDeferred: (bytes, start, end, tag) => {
+            assert.deepEqual({ bytes: [...bytes.subarray(start, end)], tag }, wanted);
+          },
         });
       }
       assert.equal(deferred.count, model.length);
