@@ -59,6 +59,7 @@ class Bed {
       extendedTypes: true,
       enforceQuota: false,
       reconfigEnabled: false,
+      txnBytesMax: 2 * 0xfffff,
     });
   }
 

@@ -18,16 +18,11 @@ export const DEFERRED_BYTES_MAX = 4 * 1024 * 1024;
 export const OUTPUT_NOTIFY_BYTES_MAX = 32 * 1024 * 1024;
 /** Output that a connection may owe at all: DEFERRED_READS_MAX replies of the default jute.maxbuffer, and some. */
 export const OUTPUT_HARD_BYTES_MAX = 320 * 1024 * 1024;
-/** Authenticated ids of one connection, and their characters together. */
+/** Authenticated ids of one connection, and their bytes together as a learner forwards them: its leader takes no more. */
 export const IDENTITIES_MAX = 1024;
-export const IDENTITIES_CHARS_MAX = 1024 * 1024;
+export const IDENTITIES_BYTES_MAX = 1024 * 1024;
 /** Data in the answer to one multiRead: its parts may name a large node as often as they fit the request. */
 export const MULTI_READ_BYTES_MAX = 64 * 1024 * 1024;
-/**
- * A txn may grow beyond its request (names get numbers, auth entries the caller's ids) up to here; recovery reads entries
- * of four times that (storage/limits.ts), so that what was acknowledged is always read again.
- */
-export const TXN_BYTES_MAX = 64 * 1024 * 1024;
 /** One expanded ACL list: its entries' ids. */
 export const ACL_BYTES_MAX = 16 * 1024 * 1024;
 /** One chunk of the ensemble's history: about 900 txns of 1 KiB; small ensembles begin with less. */

@@ -1,5 +1,6 @@
 /** What a connection has proved to be. Lists are never changed, so a request keeps the one it arrived with. */
-import { IDENTITIES_CHARS_MAX, IDENTITIES_MAX } from "../base/limits.ts";
+import { utf8Encode } from "../base/host.ts";
+import { IDENTITIES_BYTES_MAX, IDENTITIES_MAX } from "../base/limits.ts";
 import type { Identity } from "../protocol/acl.ts";
 import { fullAddress } from "../session/address.ts";
 import { ipIdentity, withIdentities } from "../session/auth/identities.ts";
@@ -35,13 +36,17 @@ export class Identities {
     const { current } = this;
     const next = withIdentities(current, identities);
     if (next === current) return true;
-    if (next.length > IDENTITIES_MAX || charsOf(next) > IDENTITIES_CHARS_MAX) return false;
+    if (next.length > IDENTITIES_MAX || wireBytesOf(next) > IDENTITIES_BYTES_MAX) return false;
     this.#older = keepOld ? [...this.#older, current] : NONE;
     this.#current = next;
     return true;
   }
 }
 
-function charsOf(identities: readonly Identity[]): number {
-  return identities.reduce((sum, { scheme, id }) => sum + scheme.length + id.length, 0);
+/** A vector of two strings each, all with their lengths. */
+function wireBytesOf(identities: readonly Identity[]): number {
+  return identities.reduce(
+    (sum, { scheme, id }) => sum + 8 + utf8Encode(scheme).length + utf8Encode(id).length,
+    4,
+  );
 }

@@ -84,6 +84,7 @@ export class Sequencer implements Writes {
       extendedTypes: options.extendedTypes,
       enforceQuota: options.enforceQuota,
       reconfigEnabled: options.reconfigEnabled,
+      txnBytesMax: options.juteMaxBufferBytes + options.juteExtraBytes,
     });
     this.#preparer.onQuota = (path, verdict) => replica.log.warn("Quota passed", { path, verdict });
     this.#preparer.refusesGrowth = (bytes) => replica.memory.refuses(bytes, replica.tree);

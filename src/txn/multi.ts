@@ -1,5 +1,4 @@
 /** multi: all or nothing, one zxid and one time (client-protocol §3.6, storage-format §5.3). */
-import { TXN_BYTES_MAX } from "../base/limits.ts";
 import { JuteError, type Reader } from "../jute/reader.ts";
 import type { Writer } from "../jute/writer.ts";
 import { Code } from "../protocol/codes.ts";
@@ -19,7 +18,7 @@ interface Part {
 }
 
 /**
- * Writes a multi txn's record. A multi that cannot be decoded as a whole becomes an error txn (`txn.txnType` error):
+ * Writes a multi txn's record. A multi that cannot be decoded as a whole or whose txn would be too long becomes an error txn (`txn.txnType` error):
  * Apache gives it a zxid as well, unlike other undecodable requests.
  * @returns the whole request's code: OK also when a part fails, for then the parts carry the codes
  */
@@ -41,14 +40,11 @@ export function prepareMulti(
   }
   const { overlay } = preparer;
   overlay.begin();
-  const startAt = w.pos;
   w.int32(parts.length);
   let err: number = Code.ok;
   const changes: NodeState[] = [], retained: number[] = [];
   for (const part of parts) {
     const partAt = w.pos;
-    if (partAt - startAt > TXN_BYTES_MAX) txn.txnType = Op.error;
-    if (txn.txnType === Op.error) break;
     w.int32(part.type);
     const lengthAt = w.pos;
     w.int32(0);
@@ -58,6 +54,10 @@ export function prepareMulti(
       err = preparer.one(request, part.type, w, txn, timeMs, part.wireType);
       changes.push(...txn.changes);
       retained.push(...txn.retainedAcls);
+      if (!preparer.fits(w)) {
+        txn.txnType = Op.error;
+        break;
+      }
       if (err === Code.ok) {
         w.patchInt32(lengthAt, w.pos - lengthAt - 4);
         continue;

@@ -4,7 +4,6 @@
  * become error txns, so that every write has its zxid.
  */
 import type { Codec } from "../../wasm/codec.ts";
-import { TXN_BYTES_MAX } from "../base/limits.ts";
 import type { Zxid } from "../base/zxid.ts";
 import { utf8DecodeRange } from "../base/host.ts";
 import { JuteError } from "../jute/reader.ts";
@@ -12,7 +11,7 @@ import type { Writer } from "../jute/writer.ts";
 import { Perm } from "../protocol/acl.ts";
 import { Code } from "../protocol/codes.ts";
 import { Op } from "../protocol/ops.ts";
-import { DIGEST_VERSION, TXN_HEADER_BYTES } from "../protocol/records.ts";
+import { DIGEST_VERSION, TXN_DIGEST_BYTES, TXN_HEADER_BYTES } from "../protocol/records.ts";
 import type { AuthSchemes } from "../session/auth/schemes.ts";
 import { pathDataCrc } from "../tree/digest.ts";
 import type { QuotaVerdict } from "../tree/quota.ts";
@@ -30,7 +29,15 @@ export interface PrepareOptions {
   readonly extendedTypes: boolean;
   readonly enforceQuota: boolean;
   readonly reconfigEnabled: boolean;
+  /**
+   * Of a txn, which may be longer than its request: names get numbers, auth entries the caller's ids. jute.maxbuffer and its
+   * extra, for neither a learner nor Apache's server that opens the log takes more.
+   */
+  readonly txnBytesMax: number;
 }
+
+/** Behind what makes a record long: versions, flags, a TTL; and the digest. */
+const TXN_TAIL_BYTES = 16 + TXN_DIGEST_BYTES;
 
 export class Preparer {
   readonly db: Database;
@@ -39,6 +46,8 @@ export class Preparer {
   readonly options: PrepareOptions;
   readonly acls: AclRequests;
   readonly #creates: CreatePreparer;
+  /** Where the txn under way has to end. */
+  #endMax = 0;
   /** A limit was passed, softly or not. */
   onQuota: ((path: string, verdict: QuotaVerdict) => void) | undefined;
   /** Whether there is no memory for so many bytes more; undefined: there always is. */
@@ -59,6 +68,7 @@ export class Preparer {
    */
   prepare(request: WriteRequest, w: Writer, txn: PreparedTxn, zxid: Zxid, timeMs: number): void {
     const start = w.pos;
+    this.#endMax = start + this.options.txnBytesMax - TXN_TAIL_BYTES;
     txn.zxid = zxid;
     writeHeader(w, request, zxid, timeMs, request.type);
     const err = request.type === Op.multi
@@ -105,6 +115,11 @@ export class Preparer {
     w.int32(err);
     txn.txnType = Op.error;
     txn.crc = -1;
+  }
+
+  /** Whether the txn is not too long so far; to be asked before the overlay changes. */
+  fits(w: Writer): boolean {
+    return w.pos <= this.#endMax;
   }
 
   #appendDigest(w: Writer): void {
@@ -221,6 +236,7 @@ export class Preparer {
     if (length < 0) w.int32(-1);
     else w.span(r.bytes, dataStart, dataStart + length);
     const dataEnd = w.pos;
+    if (!this.fits(w)) return Code.marshallingError;
     const next = (node.version + 1) | 0;
     w.int32(next);
     const { overlay } = this;
@@ -263,6 +279,7 @@ export class Preparer {
     if (version !== -1 && version !== node.aversion) return Code.badVersion;
     w.ustring(path);
     this.db.tree.acls.writeAcl(aclId, w);
+    if (!this.fits(w)) return Code.marshallingError;
     const next = (node.aversion + 1) | 0;
     w.int32(next);
     this.overlay.edit(node, txn.zxid);
@@ -320,11 +337,11 @@ export class Preparer {
     let listed = 0;
     const changes: NodeState[] = [];
     for (const path of paths) {
-      // The applying stage takes all that the session has: a list cut short costs nothing.
-      if (w.pos - startAt < TXN_BYTES_MAX) {
-        w.ustring(path);
-        listed++;
-      }
+      // The applying stage, Apache's too, takes all that the session has: a list cut short costs nothing.
+      const at = w.pos;
+      w.ustring(path);
+      if (this.fits(w)) listed++;
+      else w.pos = at;
       const node = this.overlay.find(path);
       const parent = this.overlay.find(parentOf(path));
       if (node === undefined || parent === undefined) continue;

@@ -75,8 +75,7 @@ export class CreatePreparer {
     if (!this.#preparer.withinQuota(path, 1, dataLength)) return Code.quotaExceeded;
     const { refusesGrowth } = this.#preparer;
     if (refusesGrowth?.(dataLength + pathEnd - pathStart) === true) return Code.throttledOp;
-    this.#write(request, create, type, path, aclId, parent, w, txn, timeMs);
-    return Code.ok;
+    return this.#write(request, create, type, path, aclId, parent, w, txn, timeMs);
   }
 
   #read(r: Reader, wireType: number): CreateRequest {
@@ -125,7 +124,7 @@ export class CreatePreparer {
     w: Writer,
     txn: PreparedTxn,
     timeMs: number,
-  ): void {
+  ): number {
     const { db, overlay, codec } = this.#preparer;
     const parentCversion = (parent.cversion + 1) | 0;
     const pathAt = w.pos + 4;
@@ -137,6 +136,7 @@ export class CreatePreparer {
     else w.span(create.bytes, create.dataStart, create.dataStart + create.dataLength);
     const dataEnd = w.pos;
     db.tree.acls.writeAcl(aclId, w);
+    if (!this.#preparer.fits(w)) return Code.marshallingError;
     const ephemeral = isEphemeralMode(create.flags);
     if (type === Op.create || type === Op.create2) w.bool(ephemeral);
     w.int32(parentCversion);
@@ -167,6 +167,7 @@ export class CreatePreparer {
     overlay.edit(node, txn.zxid);
     overlay.changed(node);
     txn.changes = [parent, node];
+    return Code.ok;
   }
 }
 

@@ -3,6 +3,7 @@
  * that is torn is copied. Every length is bounded before bytes are kept for it, and memory grows with the bytes that came.
  */
 import { ProtocolError } from "../base/errors.ts";
+import { IDENTITIES_BYTES_MAX } from "../base/limits.ts";
 import { type Zxid, zxidFromHalves } from "../base/zxid.ts";
 import { PACKET_BYTES_MIN, PACKET_HEAD_BYTES } from "./packets.ts";
 
@@ -24,8 +25,6 @@ export interface PacketSink {
 
 const NOTHING = new Uint8Array(0);
 const AUTH_COUNT_BYTES = 4;
-/** Ids of one client, all together: scheme and id of each are bounded with them. */
-const AUTH_BYTES_MAX = 1024 * 1024;
 /** The copy of a torn packet is kept for the next one up to here. */
 const TORN_KEPT_BYTES = 64 * 1024;
 
@@ -47,7 +46,7 @@ export class PacketInput {
   #heldBytes = 0;
 
   /** @param dataBytesMax jute.maxbuffer and its extra, unless whoever sends is to be trusted with less */
-  constructor(sink: PacketSink, dataBytesMax: number, authBytesMax = AUTH_BYTES_MAX) {
+  constructor(sink: PacketSink, dataBytesMax: number, authBytesMax = IDENTITIES_BYTES_MAX) {
     this.#sink = sink;
     this.#dataBytesMax = dataBytesMax;
     this.#authBytesMax = authBytesMax;
@@ -56,7 +55,7 @@ export class PacketInput {
   /** From now on. */
   allow(dataBytesMax: number): void {
     this.#dataBytesMax = dataBytesMax;
-    this.#authBytesMax = AUTH_BYTES_MAX;
+    this.#authBytesMax = IDENTITIES_BYTES_MAX;
   }
 
   get isStopped(): boolean {

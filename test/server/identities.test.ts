@@ -1,7 +1,8 @@
 // What a connection may prove to be, and how much of it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IDENTITIES_CHARS_MAX, IDENTITIES_MAX } from "../../src/base/limits.ts";
+import { utf8Encode } from "../../src/base/host.ts";
+import { IDENTITIES_BYTES_MAX, IDENTITIES_MAX } from "../../src/base/limits.ts";
 import { Identities } from "../../src/server/identities.ts";
 
 const digest = (id: string) => ({ scheme: "digest", id });
@@ -34,8 +35,11 @@ test("ids are bounded in number and in size", () => {
   assert.equal(many.add([digest("one:more")], false), false);
   assert.equal(many.current.length, IDENTITIES_MAX);
 
-  const large = new Identities("127.0.0.1");
-  assert.ok(large.add([digest("a".repeat(IDENTITIES_CHARS_MAX / 2))], false));
-  assert.equal(large.add([digest("b".repeat(IDENTITIES_CHARS_MAX / 2))], false), false);
-  assert.equal(large.current.length, 2);
+  for (const letter of ["a", "ä", "語", "𝄞"]) {
+    const large = new Identities("127.0.0.1");
+    const half = IDENTITIES_BYTES_MAX / 2 / utf8Encode(letter).length;
+    assert.ok(large.add([digest(letter.repeat(half - 50))], false));
+    assert.equal(large.add([digest(letter.repeat(half + 50))], false), false);
+    assert.equal(large.current.length, 2);
+  }
 });

@@ -32,6 +32,9 @@ export interface Caller {
   readonly timeMs?: number;
 }
 
+/** As with jute.maxbuffer's default. */
+export const TXN_BYTES_MAX = 2 * 0xfffff;
+
 export class Harness {
   readonly db: Database;
   readonly preparer: Preparer;
@@ -57,6 +60,7 @@ export class Harness {
       extendedTypes: true,
       enforceQuota: options.enforceQuota === true,
       reconfigEnabled: false,
+      txnBytesMax: TXN_BYTES_MAX,
     });
     this.applier = new Applier(db, {
       onPart: (_type, err) => this.#parts.push(err),
