@@ -127,7 +127,9 @@ function getAcl({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer)
 function getEphemerals({ tree }: ReadContext, caller: ReadCaller, r: Reader, w: Writer): number {
   const prefix = r.ustring() ?? "";
   const all = tree.ephemeralsOf(caller.sessionId);
-  const isAll = prefix.trim() === "" || prefix === "/";
+  // Java's trim takes what is not above a blank, and no other space.
+  const trimmed = prefix.replace(/^[\0- ]+|[\0- ]+$/g, "");
+  const isAll = trimmed === "" || trimmed === "/";
   const paths = isAll ? all : all.filter((path) => path.startsWith(prefix));
   w.int32(paths.length);
   for (const path of paths) w.ustring(path);

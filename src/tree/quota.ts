@@ -99,8 +99,8 @@ export class Quotas {
   /** @param dataLength bytes, 0 or less for none */
   onCreate(path: string, dataLength: number): void {
     const root = quotaRoot(path);
-    if (root !== undefined) {
-      if (nameOf(path) === LIMITS_NAME) this.limitsChanged(path);
+    if (root !== undefined && nameOf(path) === LIMITS_NAME) this.limitsChanged(path);
+    else if (root !== undefined) {
       this.#recount(root);
       // The recount has the new node if it lies in the subtree that it counts.
       if (this.find(path) === root) return;
