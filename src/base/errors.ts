@@ -24,6 +24,14 @@ export class UsageError extends Error {
   }
 }
 
+/** A port that cannot be bound, as {@link UsageError}: nothing is wrong with the directory. */
+export class PortError extends UsageError {
+  constructor(message: string) {
+    super(message);
+    this.name = "PortError";
+  }
+}
+
 /** The text of anything thrown; `catch` gives `unknown`. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

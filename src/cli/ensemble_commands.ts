@@ -8,6 +8,15 @@ export function addEnsembleCommands(runtime: Runtime, program: Command): void {
   addEnsemble(runtime, program);
 }
 
+/** Servers are numbered by their place: one left out would number the others anew. @throws {UsageError} */
+function serversOf(flag: string, text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const servers = text.split(",").map((part) => part.trim());
+  const gap = servers.indexOf("");
+  if (gap < 0) return servers;
+  throw new UsageError(`Cannot use ${flag} "${text}": server ${gap + 1} of the list is empty`);
+}
+
 function listOf(text: string | undefined): string[] {
   return (text ?? "").split(",").map((part) => part.trim()).filter((part) => part !== "");
 }
@@ -36,8 +45,8 @@ function addInit(runtime: Runtime, program: Command): void {
     .action(async (flags: Record<string, string | boolean | undefined>) => {
       const { init } = await import("./init.ts");
       await init(runtime, {
-        servers: listOf(flags["servers"] as string),
-        observers: listOf(flags["observers"] as string | undefined),
+        servers: serversOf("--servers", flags["servers"] as string),
+        observers: serversOf("--observers", flags["observers"] as string | undefined),
         id: flags["id"] as string | undefined,
         dir: flags["dir"] as string,
         dataDir: flags["dataDir"] as string | undefined,

@@ -1,5 +1,5 @@
 /** What ends the program early: one line that says what to do, and the exit codes of operations §1.18. */
-import { CorruptionError, messageOf, UsageError } from "../base/errors.ts";
+import { CorruptionError, messageOf, PortError, UsageError } from "../base/errors.ts";
 import { InvariantError } from "../base/invariant.ts";
 import { RuntimeError } from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
@@ -22,6 +22,7 @@ export function failureOf(error: unknown, options?: ServerOptions): Failure {
 }
 
 function describe(error: unknown, options: ServerOptions | undefined): Failure {
+  if (error instanceof PortError) return { code: Exit.failed, message: error.message };
   if (error instanceof UsageError) {
     // The configuration was read by then: what a server still finds wrong is its directory.
     const code = options === undefined ? Exit.usage : Exit.dataDirectory;

@@ -41,7 +41,7 @@ Examples:
   menagerie gateway --connect zk1,zk2         REST in front of servers elsewhere, Apache's too
   menagerie bench --connect zk1,zk2           put a load on servers and measure them
 
-Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory`;
+Exit codes: 0 clean end, 1 failure, 2 wrong use or configuration, 3 data directory, 4 HTTP door`;
 
 /** @throws {UsageError} wrong use; whatever the command throws */
 export async function runProgram(

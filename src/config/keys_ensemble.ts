@@ -182,7 +182,7 @@ export const RECONFIG_KEYS: readonly Rule[] = [
     bool,
     "false",
     (reconfigEnabled) => ({ reconfigEnabled }),
-    "Which error a reconfig request gets; changes of members come with ensembles",
+    "Which error a reconfig request gets; members cannot be changed while servers run yet",
   ),
   works(
     "dynamicConfigFile",

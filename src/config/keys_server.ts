@@ -119,7 +119,7 @@ export const SESSION_KEYS: readonly Rule[] = [
     bool,
     "false",
     (readOnlyModeEnabled) => ({ readOnlyModeEnabled }),
-    "Allows the word isro; a standalone server is never read-only",
+    "Allows the word isro; no server is ever read-only yet",
   ),
 ];
 

@@ -44,12 +44,34 @@ export function resolve(settings: readonly Setting[], context: ResolveContext): 
   const group = groupOf(draft, [...effective.values(), ...(context.dynamic ?? [])]);
   if (group?.members.size === 1 && !group.isEnsemble) applyOnlyMember(draft, group, effective);
   const server = Object.freeze(complete(draft, effective, context, notices, group));
+  if (group?.isEnsemble === true) notices.push(...unmet(server, effective));
   return {
     server,
     group: group?.isEnsemble === true ? group : undefined,
     log: { level: draft.logLevel ?? "info", format: draft.logFormat ?? "text" },
     notices,
   };
+}
+
+/** What works, but not all that an ensemble's operator sets it for. */
+function unmet(server: ServerOptions, effective: ReadonlyMap<string, Effective>): Notice[] {
+  const found: Notice[] = [];
+  const tell = (isAsked: boolean, key: string, what: string): void => {
+    const setting = effective.get(key);
+    if (!isAsked || setting === undefined) return;
+    found.push({ level: "warn", message: `Setting "${key}" (${setting.source}) ${what}` });
+  };
+  tell(
+    server.readOnlyModeEnabled,
+    "readonlymode.enabled",
+    "allows the word isro and no more: there is no read-only mode yet, a server without its quorum serves nobody",
+  );
+  tell(
+    server.reconfigEnabled,
+    "reconfigEnabled",
+    "has no effect but on the error of a reconfig request: members cannot be changed while servers run yet",
+  );
+  return found;
 }
 
 /** By the key's one name; of several the last. Order is that of the first mention. */

@@ -11,7 +11,7 @@ import { Auditor } from "./audit.ts";
 import { ReplicaControl, type ServerControl } from "./control.ts";
 import { startPeer } from "./ensemble/peer.ts";
 import { lingerOut } from "./linger.ts";
-import type { ServerOptions } from "./options.ts";
+import { DEFAULT_OPTIONS, type ServerOptions } from "./options.ts";
 import { MemoryGuard } from "./memory_guard.ts";
 import { authSchemesOf, connectThrottleOf } from "./server_parts.ts";
 import { Persistence } from "./persistence.ts";
@@ -55,12 +55,24 @@ export async function startServer(
   log: Log,
   hooks: ServerHooks,
 ): Promise<RunningServer> {
+  demandWhole(options);
   if (options.ensemble !== undefined) {
     return startPeer(runtime, options, options.ensemble, log, hooks);
   }
   const server = new Server(runtime, options, log);
   await server.start(hooks);
   return server;
+}
+
+/** Programs that embed a server are not always checked for types. */
+function demandWhole(options: ServerOptions): void {
+  const given: Partial<Record<string, unknown>> = { ...options };
+  const [missing] = Object.entries(DEFAULT_OPTIONS)
+    .find(([name, value]) => value !== undefined && given[name] === undefined) ?? [];
+  if (missing === undefined) return;
+  throw new UsageError(
+    `Cannot start: the option "${missing}" is missing; begin with { ...DEFAULT_OPTIONS }`,
+  );
 }
 
 class Server implements RunningServer {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CorruptionError, UsageError } from "../../src/base/errors.ts";
+import { CorruptionError, PortError, UsageError } from "../../src/base/errors.ts";
 import { InvariantError } from "../../src/base/invariant.ts";
 import { failureOf } from "../../src/cli/failure.ts";
 import { RuntimeError, type RuntimeErrorCode } from "../../src/runtime.ts";
@@ -44,6 +44,10 @@ test("a port that needs permission is told from a directory that does", () => {
 test("wrong use is 2 before there is a configuration, and about the directory after", () => {
   assert.deepEqual(failureOf(new UsageError("x")), { code: 2, message: "x" });
   assert.deepEqual(failureOf(new UsageError("x"), options), { code: 3, message: "x" });
+});
+
+test("a port between servers that is taken is no matter of the directory", () => {
+  assert.deepEqual(failureOf(new PortError("x"), options), { code: 1, message: "x" });
 });
 
 test("damage and everything else is 1, a bug asks to be reported", () => {

@@ -96,6 +96,24 @@ test("paths beyond plain ASCII, with backslashes and blanks, arrive at the serve
     assert.match(refused.stderr, /Cannot write dataDir=".* ": servers cut blanks off its ends/);
   }));
 
+test("init refuses a list with a gap: the servers behind it would have other numbers on other hosts", () =>
+  withFolder(async (folder) => {
+    for (const [list, place] of [["a,,c", 2], [",b,c", 1], ["a,b,", 3]] as const) {
+      for (const flags of [["--servers", list], ["--servers", "a,b", "--observers", list]]) {
+        const { code, stderr } = await runCommand([
+          ...["init", "--id", "1", "--dir", folder],
+          ...flags,
+        ]);
+        const flag = flags.at(-2);
+        assert.equal(code, 2);
+        assert.equal(
+          stderr,
+          `menagerie: Cannot use ${flag} "${list}": server ${place} of the list is empty\n`,
+        );
+      }
+    }
+  }));
+
 test("init refuses addresses that two servers would share, and tells which", () =>
   withFolder(async (folder) => {
     const alike = "give each another host or other ports";

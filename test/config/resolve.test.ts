@@ -215,6 +215,26 @@ test("values that Apache raises are raised with a warning", () => {
   ]);
 });
 
+test("what an ensemble's operator cannot have yet is told, and one server alone has no use for it", () => {
+  const asked = `${BASICS}readonlymode.enabled=true\nreconfigEnabled=true\n`;
+  const members = "server.1=a:2888:3888\nserver.2=b:2888:3888\ninitLimit=10\nsyncLimit=5\n";
+  assert.deepEqual(file(asked).notices, []);
+  assert.deepEqual(file(asked + members).notices.map(({ level, message }) => [level, message]), [
+    [
+      "warn",
+      'Setting "readonlymode.enabled" (zoo.cfg, line 3) allows the word isro and no more: ' +
+      "there is no read-only mode yet, a server without its quorum serves nobody",
+    ],
+    [
+      "warn",
+      'Setting "reconfigEnabled" (zoo.cfg, line 4) has no effect but on the error of a reconfig request: ' +
+      "members cannot be changed while servers run yet",
+    ],
+  ]);
+  const refused = asked.replaceAll("=true", "=false");
+  assert.deepEqual(file(refused + members).notices, []);
+});
+
 test("settings given later win: variables over the file, flags over both", () => {
   const { server } = file(`${BASICS}tickTime=1000\nsnapCount=10`, [
     { key: "tickTime", value: "2000", source: "MENAGERIE_TICK_TIME" },

@@ -131,7 +131,7 @@ onNode(
   () => {
     const files = filesBelow(installed);
     const wanted =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|wasm|runtimes)\/.*\.(js|d\.ts)|dist\/bundle\/[\w-]+\.js)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|docs\/.*\.(md|svg)|dist\/(src|wasm|runtimes)\/.*\.(js|d\.ts)|dist\/bundle\/[\w-]+\.js)$/;
     assert.deepEqual(files.filter((file) => !wanted.test(file)), []);
     assert.deepEqual(files.filter((file) => file.startsWith("dist/runtimes/sim/")), []);
     for (const file of ["README.md", "LICENSE", "CHANGELOG.md"]) {

@@ -59,7 +59,7 @@ export class ElectionLinks implements ElectionLinkOwner {
     this.#strangers = new Strangers((sid) => this.#forget(sid));
   }
 
-  /** @throws {UsageError} the election port cannot be bound */
+  /** @throws {PortError} the election port cannot be bound */
   async listen(): Promise<void> {
     const { net, clock, log, doors, bindAttemptsMax: attemptsMax } = this.#parts;
     for (const { host, port } of doors) {

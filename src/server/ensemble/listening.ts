@@ -1,5 +1,5 @@
 /** A port for other servers: bound with patience, since the address may come up late or its last user go slowly. */
-import { UsageError } from "../../base/errors.ts";
+import { PortError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import {
   type Clock,
@@ -26,7 +26,7 @@ export interface Binding extends Door {
   readonly isCancelled: () => boolean;
 }
 
-/** @throws {UsageError} the port cannot be bound */
+/** @throws {PortError} the port cannot be bound */
 export async function bind(
   host: { readonly net: Net; readonly clock: Clock },
   log: Log,
@@ -43,7 +43,7 @@ export async function bind(
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       if (attempt === attemptsMax) {
-        throw new UsageError(
+        throw new PortError(
           `Cannot listen on the ${what} port ${binding.host ?? "*"}:${port}: ${error.message}; ` +
             `check the server.N lines, and whether another server uses the port`,
         );

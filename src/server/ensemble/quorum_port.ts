@@ -44,7 +44,7 @@ export class QuorumPort {
     this.#waiting = new Handshakes(parts.clock, parts.waitMs);
   }
 
-  /** @throws {UsageError} the port cannot be bound */
+  /** @throws {PortError} the port cannot be bound */
   async listen(): Promise<void> {
     const { net, clock, log, doors, bindAttemptsMax: attemptsMax } = this.#parts;
     for (const { host, port } of doors) {
