@@ -15,6 +15,8 @@ export class Housekeeping {
   readonly #sessionless: Alarm;
   readonly #reaper: Alarm;
   readonly #collection: IdleCollection;
+  /** The expiry rang so late that it was put off. */
+  #isPutOff = false;
   /** Set when it starts: whoever decides writes ends sessions and reaps. */
   #decides = false;
   #reapQueue: string[] = [];
@@ -57,8 +59,16 @@ export class Housekeeping {
     if (next !== undefined) this.#expiry.by(next);
   }
 
+  /**
+   * A process that stood still wakes up to sessions whose time is over, and to their pings, unread: those, and what learners
+   * tell of theirs, come in first, for a tick.
+   */
   #expire(): void {
-    this.#replica.sessionService.expire();
+    const { sessions, sessionService, options } = this.#replica, now = this.#replica.nowMs();
+    const isLate = now - (sessions.nextExpiryMs ?? now) > options.tickMs;
+    this.#isPutOff = isLate && !this.#isPutOff;
+    if (this.#isPutOff) return this.#expiry.by(now + options.tickMs);
+    sessionService.expire();
     this.sessionsChanged();
   }
 

@@ -1,10 +1,12 @@
 /** Sessions by the clock (client-protocol §2.5), in virtual time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createSim } from "../../runtimes/sim/index.ts";
 import { Op } from "../../src/protocol/ops.ts";
 import { EventType } from "../../src/protocol/watch_types.ts";
+import type { Cancel, Clock, MonotonicMs } from "../../src/runtime.ts";
 import type { TestClient } from "../support/client.ts";
-import { inSim, type SimStage } from "../support/in_process.ts";
+import { inSim, SimStage } from "../support/in_process.ts";
 import {
   authBody,
   codeOf,
@@ -220,6 +222,70 @@ test("what a closing session still sends is dropped without a reply, and nothing
     await assert.rejects(late);
     assert.equal(await codeOf(exists(other, "/late")), "NO_NODE");
   });
+});
+
+/** A clock that stands still with its process: what was due meanwhile rings at once, as hosts do it, before sockets are read. */
+class StoppedClock implements Clock {
+  readonly #inner: Clock;
+  readonly #wakes = new Set<{ readonly atMs: number; readonly ring: () => void }>();
+  #lostMs = 0;
+
+  constructor(inner: Clock) {
+    this.#inner = inner;
+  }
+  monotonicMs(): MonotonicMs {
+    return this.#inner.monotonicMs() + this.#lostMs as MonotonicMs;
+  }
+  wallMs(): number {
+    return this.#inner.wallMs() + this.#lostMs;
+  }
+  soon(task: () => void): void {
+    this.#inner.soon(task);
+  }
+  wakeAt(at: MonotonicMs, wake: () => void): Cancel {
+    const entry = {
+      atMs: at,
+      ring: () => {
+        cancel();
+        wake();
+      },
+    };
+    const inner = this.#inner.wakeAt(at - this.#lostMs as MonotonicMs, entry.ring);
+    const cancel = (): void => {
+      this.#wakes.delete(entry);
+      inner();
+    };
+    this.#wakes.add(entry);
+    return cancel;
+  }
+  standStill(ms: number): void {
+    this.#lostMs += ms;
+    for (const { atMs, ring } of [...this.#wakes]) if (atMs <= this.monotonicMs()) ring();
+  }
+}
+
+test("a server that stood still reads what its clients sent before it ends their sessions", async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const sim = createSim({ seed });
+    const stage = new SimStage(sim, TIMES);
+    const clock = new StoppedClock(stage.serverRuntime.clock);
+    stage.serverRuntime = { ...stage.serverRuntime, clock };
+    await sim.runUntil(
+      (async () => {
+        await stage.start();
+        const alive = await stage.connect({ timeoutMs: 4000 });
+        const silent = await stage.connect({ timeoutMs: 4000 });
+        await done(create(alive, "/alive", "", EPHEMERAL));
+        await done(create(silent, "/silent", "", EPHEMERAL));
+        clock.standStill(9000);
+        await ping(alive);
+        await silent.gone;
+        assert.equal(await codeOf(exists(alive, "/silent")), "NO_NODE");
+        assert.equal(await codeOf(exists(alive, "/alive")), "OK");
+      })(),
+      3_600_000,
+    );
+  }
 });
 
 test("expiry makes room: three hundred sessions leave nothing behind", async () => {
