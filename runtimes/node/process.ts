@@ -7,7 +7,7 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
 import { spawn } from "./child.ts";
-import { writeAll } from "./output.ts";
+import { exitCodeOf, writeAll } from "./output.ts";
 import { nodeVitals } from "./vitals.ts";
 
 /** @param heapMaxBytes what the engine's heap may grow to */
@@ -40,7 +40,7 @@ export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
     exit(code) {
       // Node puts a terminal back at exit, and aborts with a core where it is gone.
       if (!terminals.every((fd) => isatty(fd))) endByHangup();
-      return process.exit(code);
+      return process.exit(exitCodeOf(code));
     },
   };
 }

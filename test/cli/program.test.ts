@@ -1,10 +1,12 @@
 // Commands that end by themselves, run as a user runs them.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { VERSION, ZOOKEEPER_VERSION } from "../../src/cli/version.ts";
 import { projectRoot } from "../support/root.ts";
+import { menagerieCommand } from "../support/server.ts";
 import { type Ended, runCommand, withFolder } from "./cli.ts";
 
 /** Code 2 and one line. @returns the line without its beginning */
@@ -138,4 +140,20 @@ test("menagerie settings lists every setting", async () => {
   const { code, stdout } = await runCommand(["settings"]);
   assert.equal(code, 0);
   assert.match(stdout, /\n\| `jute\.maxbuffer` \|/);
+});
+
+const skip = existsSync("/dev/full") ? false : "this system has no /dev/full";
+
+test("what a full disk does not take is no success", { skip }, async () => {
+  for (const args of [["--version"], ["settings"], ["--help"]]) {
+    const full = openSync("/dev/full", "w");
+    const [command, ...before] = menagerieCommand();
+    const child = spawn(command, [...before, ...args], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    let stderr = "";
+    child.stderr?.on("data", (chunk: unknown) => stderr += String(chunk));
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    const line = "menagerie: Cannot write to standard output (ENOSPC): what it got is not all\n";
+    assert.deepEqual([code, stderr], [1, line], args.join(" "));
+  }
 });
