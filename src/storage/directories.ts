@@ -100,6 +100,9 @@ function adviceOf(error: RuntimeError): string {
     case "BUSY":
       return `another server uses it; stop that one or choose another dataDir (${error.message})`;
     case "ACCESS":
+      if (/EROFS|read-only/i.test(error.message)) {
+        return `its file system is read-only; choose another dataDir, or mount it for writing (${error.message})`;
+      }
       return `no permission to write there; change its owner or choose another dataDir (${error.message})`;
     case "NO_SPACE":
       return `the disk is full; free some space (${error.message})`;

@@ -41,7 +41,7 @@ export async function readEpochFile(
 ): Promise<number | undefined> {
   const reading = await readEpoch(context.host.fs, folder, file);
   if (reading === undefined || "epoch" in reading) return reading?.epoch;
-  context.log.warn("An epoch file holds no number; standalone it is not needed", {
+  context.log.warn("An epoch file holds no number; only an ensemble needs it", {
     file,
     text: reading.garbage,
   });

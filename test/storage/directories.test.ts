@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createSim } from "../../runtimes/sim/index.ts";
 import { type Runtime, RuntimeError } from "../../src/runtime.ts";
 import { ZXID_ZERO } from "../../src/base/zxid.ts";
-import { openDirectories } from "../../src/storage/directories.ts";
+import { openDirectories, withWords } from "../../src/storage/directories.ts";
 import { Epochs } from "../../src/storage/epochs.ts";
 import { contextOf, Heard } from "./support.ts";
 
@@ -46,4 +46,16 @@ test("folders above that belong to others are left alone", async () => {
   };
   await sim.runUntil(openDirectories(fs, OPTIONS));
   assert.deepEqual(synced, ["/srv/a/data/version-2", "/srv/a/data", "/srv/a", "/srv", "/"]);
+});
+
+test("a file system that is read-only is told from a want of permission", async () => {
+  const failing = (words: string) =>
+    withWords("/d", () => Promise.reject(new RuntimeError("ACCESS", words)));
+  await assert.rejects(failing('Cannot make directory "/d": EROFS: read-only file system'), {
+    message:
+      /^Cannot use directory "\/d": its file system is read-only; choose another dataDir, or /,
+  });
+  await assert.rejects(failing('Cannot make directory "/d": EACCES: permission denied'), {
+    message: /^Cannot use directory "\/d": no permission to write there; /,
+  });
 });
