@@ -61,7 +61,8 @@ const ADVICE: Readonly<Partial<Record<ZkErrorCode, string>>> = {
   AUTH_FAILED: "the server refused the credentials; check scheme and data, then connect anew",
   NO_CHILDREN_FOR_EPHEMERALS: "the parent is ephemeral; put the node under a persistent one",
   BAD_ARGUMENTS: "the server refused the arguments; check path, mode and TTL",
-  MARSHALLING_ERROR: "the server could not read the request; check that it knows this operation",
+  MARSHALLING_ERROR:
+    "the server could not read the request, or its txn would be too long; check that the server knows this operation",
   UNIMPLEMENTED: "the server does not offer this; TTL nodes need extendedTypesEnabled=true",
   SESSION_EXPIRED: "the session is over and its ephemeral nodes are gone; connect anew",
   SESSION_MOVED: "the session went to another server; try again",

@@ -324,7 +324,7 @@ export const LIMIT_KEYS: readonly Rule[] = [
     decodedInt(0, INT_MAX, "number of bytes"),
     "jute.maxbuffer",
     (juteExtraBytes) => ({ juteExtraBytes }),
-    "Bytes that the server may add to a request in a txn",
+    "Bytes that the server may add to a request in a txn; set alike on all servers, a write that needs more is refused",
   ),
   none(
     "intBufferStartingSizeBytes",
