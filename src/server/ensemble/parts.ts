@@ -40,7 +40,10 @@ export function limitsOf(
   return { tickMs, initLimitMs: tickMs * initLimitTicks, syncLimitMs: tickMs * syncLimitTicks };
 }
 
+/** The longest request, as a learner forwards it, has some bytes more, however little the operator lets a txn grow. */
+const PACKET_EXTRA_BYTES_MIN = 64;
+
 /** jute.maxbuffer with its extra: what a packet's data may be. */
 export function packetBytesMax({ juteMaxBufferBytes, juteExtraBytes }: ServerOptions): number {
-  return juteMaxBufferBytes + juteExtraBytes;
+  return juteMaxBufferBytes + Math.max(juteExtraBytes, PACKET_EXTRA_BYTES_MIN);
 }

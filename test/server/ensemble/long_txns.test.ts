@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Op } from "../../../src/protocol/ops.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
 import type { TestClient } from "../../support/client.ts";
 import {
   authBody,
@@ -12,6 +13,7 @@ import {
   done,
   multiBody,
   setAclBody,
+  setData,
 } from "../../support/requests.ts";
 import { inSimEnsemble, type SimEnsemble } from "./support.ts";
 
@@ -21,8 +23,9 @@ const LISTS = [1, 3, 7, 31].map((perms) => ({ ...AUTH, perms }));
 /** The body at a client of the leader and at one of a follower, and that nobody leaves meanwhile. */
 async function atEach(
   body: (ensemble: SimEnsemble, client: TestClient, base: string) => Promise<void>,
+  options: Partial<ServerOptions> = {},
 ): Promise<void> {
-  await inSimEnsemble({ voters: 3 }, async (ensemble) => {
+  await inSimEnsemble({ voters: 3, options }, async (ensemble) => {
     await ensemble.start();
     const leader = await ensemble.serve();
     for (const sid of [leader, leader === 1 ? 2 : 1]) {
@@ -70,3 +73,15 @@ test("ids that a leader would not take are refused where they are proved", () =>
     const more = client.send(Op.auth, authBody("digest", `${name}x:p`));
     assert.equal(await codeOf(more), "AUTH_FAILED");
   }));
+
+test("without room for txns to grow the longest requests are refused or taken, and all go on", () =>
+  atEach(async (_, client, base) => {
+    await done(create(client, `${base}/n`));
+    const codes = new Set<string>();
+    for (let length = 9900; length <= 10_000; length++) {
+      const reply = setData(client, `${base}/n`, "x".repeat(length));
+      codes.add(await codeOf(reply).catch(() => "GONE"));
+      if (codes.has("GONE")) break; // longer than a request may be
+    }
+    assert.deepEqual([...codes], ["OK", "MARSHALLING_ERROR", "GONE"]);
+  }, { juteMaxBufferBytes: 10_000, juteExtraBytes: 0 }));
