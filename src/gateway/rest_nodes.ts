@@ -163,9 +163,9 @@ async function create(
 }
 
 /** JSON and CBOR say all; with raw bytes mode and ttlMs are parameters. */
-async function newNode(c: C, { bytesMax }: RestParts): Promise<NewNode> {
+async function newNode(c: C, { dataBytesMax }: RestParts): Promise<NewNode> {
   const format = formatOf(c.req.raw);
-  const bytes = await readBody(c.req.raw, bytesMax);
+  const bytes = await readBody(c.req.raw, dataBytesMax);
   if (format === "raw") {
     const mode = checkOptional(Mode, c.req.query("mode"), "mode");
     const ttlMs = checkOptional(Ttl, c.req.query("ttlMs"), "ttlMs");
@@ -189,7 +189,7 @@ async function writeNode(c: C, parts: RestParts): Promise<Response> {
   const isNew = ifNoneMatch(c);
   const version = ifMatch(c);
   const type = formatOf(c.req.raw);
-  const bytes = await readBody(c.req.raw, parts.bytesMax);
+  const bytes = await readBody(c.req.raw, parts.dataBytesMax);
   let data: Uint8Array | null = bytes;
   if (type !== "raw") {
     const body = check(SetBody, parseBody(bytes, type), "Body");
@@ -226,7 +226,7 @@ async function writeAcl(c: C, parts: RestParts): Promise<Response> {
   const version = ifMatch(c);
   const type = formatOf(c.req.raw);
   if (type === "raw") throw new Problem("UNSUPPORTED_MEDIA_TYPE", "An ACL is JSON or CBOR");
-  const value = parseBody(await readBody(c.req.raw, parts.bytesMax), type);
+  const value = parseBody(await readBody(c.req.raw, parts.dataBytesMax), type);
   const { acl } = check(AclBody, value, "Body");
   const stat = await change(
     c,
