@@ -37,7 +37,7 @@ export async function gateway(
     });
   } catch (error) {
     process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
-    return process.exit(Exit.failed);
+    return process.exit(Exit.adminServer);
   }
   stopping.use({ stop: () => door.close() });
   const { host, port, family } = door.address;
