@@ -3,6 +3,7 @@
  * is allowed; a name that is not this machine's is refused, since a browser may have been led here by it (DNS rebinding).
  */
 import { utf8Decode } from "../base/host.ts";
+import { parseOrigins } from "../base/origin.ts";
 import type { HttpOptions } from "../admin/http_door.ts";
 import type { Address, Clock } from "../runtime.ts";
 import { Problem } from "./problem.ts";
@@ -36,9 +37,7 @@ export class Guard {
 
   constructor(parts: GuardOptions) {
     this.#parts = parts;
-    this.#origins = new Set(
-      parts.options.allowOrigins.split(",").map((one) => one.trim()).filter((one) => one !== ""),
-    );
+    this.#origins = new Set(parseOrigins(parts.options.allowOrigins));
   }
 
   /** @throws {Problem} */

@@ -71,4 +71,10 @@ test("wrong use is told in one line", async () => {
   assert.equal(bad.code, 2);
   const port = await runCommand(["gateway", "--connect", "a", "--port", "x"]);
   assert.deepEqual([port.code, port.stderr.trim().split("\n").length], [2, 1]);
+  const origin = await runCommand(["gateway", "--connect", "a", "--allow-origins", "foo"]);
+  assert.equal(origin.code, 2);
+  assert.match(
+    origin.stderr,
+    /Cannot use --allow-origins "foo": expected origins as browsers send them, such as https:/,
+  );
 });
