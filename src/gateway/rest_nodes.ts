@@ -1,6 +1,7 @@
 /** /v1/nodes, /v1/stats, /v1/children, /v1/acls: one znode at a time. */
 import { Hono } from "hono";
 import type { CreateOptions } from "../client/client.ts";
+import { ZkError } from "../client/errors.ts";
 import type { DoorEnv } from "./context.ts";
 import { answer, dataFields, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
@@ -195,13 +196,26 @@ async function writeNode(c: C, parts: RestParts): Promise<Response> {
     const body = check(SetBody, parseBody(bytes, type), "Body");
     data = dataOf(body.data, body.encoding);
   }
-  if (isNew) return await create(c, parts, path, data, {}, format);
+  if (isNew) {
+    return await create(c, parts, path, data, {}, format).catch((error: unknown) => {
+      throw isExisting(error) ? preconditionFailed(error) : error;
+    });
+  }
   const stat = await change(
     c,
     parts,
     (client) => client.setData(path, data, { version, ...call }),
   );
   return answer({ path, stat: statOf(stat) }, format, { headers: { etag: etag(stat.version) } });
+}
+
+function isExisting(error: unknown): error is ZkError {
+  return error instanceof ZkError && error.code === "NODE_EXISTS";
+}
+
+/** `POST` conflicts with the node (409); of a condition that does not hold RFC 9110 §13.1.2 wants 412, as If-Match has it. */
+function preconditionFailed({ code, message, path, outcome }: ZkError): Problem {
+  return new Problem("PRECONDITION_FAILED", message, { code, zkCode: -110, path, outcome });
 }
 
 async function deleteNode(c: C, parts: RestParts): Promise<Response> {

@@ -155,8 +155,11 @@ test("every mode of create", async () => {
       ask(stage, "PUT", `/v1/nodes${path}`, "new", { "if-none-match": "*" });
     assert.equal((await put("/fresh")).status, 201);
     const again = await put("/fresh");
-    assert.equal(again.status, 409);
+    assert.equal(again.status, 412, "a condition that does not hold, as with If-Match");
     assert.equal(await code(again), "NODE_EXISTS");
+    const twice = await create("/fresh", {});
+    assert.equal(twice.status, 409);
+    assert.equal(await code(twice), "NODE_EXISTS");
   }, { extendedTypes: true });
 });
 
