@@ -1,5 +1,5 @@
 /** HTTP on Node: node:http under Hono's adapter, which makes the web's Request and Response of it; ws for WebSockets. */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
@@ -14,6 +14,7 @@ import type {
   HttpListenOptions,
   HttpPeer,
   UpgradeOptions,
+  WebResponse,
   WholeAnswer,
 } from "../../src/runtime.ts";
 import { GONE, isHandshake, WebSocketConnection } from "../web_socket.ts";
@@ -60,7 +61,8 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
   /** No longer the server's, and not yet among the clients of `sockets`. */
   const underWay = new Set<Duplex>();
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const isForSocket = incoming.headers.upgrade?.toLowerCase() === "websocket";
+    const isForSocket = incoming.method === "GET" &&
+      incoming.headers.upgrade?.toLowerCase() === "websocket";
     if (!isForSocket) return withoutOffer(server, incoming, socket, head);
     underWay.add(socket);
     void upgrade(handler, sockets, agreed, incoming, socket as Socket, head)
@@ -90,9 +92,12 @@ function listen(options: HttpListenOptions, handler: HttpHandler): Promise<HttpL
 
 /** Past the adapter, which would read the body of a response as a stream. A text leaves in one piece with its head. */
 function sendWhole(outgoing: ServerResponse, { status, headers, body }: WholeAnswer): void {
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  outgoing.writeHead(status, { ...Object.fromEntries(headers), "content-length": length });
+  outgoing.writeHead(status, { ...Object.fromEntries(headers), "content-length": lengthOf(body) });
   outgoing.end(body);
+}
+
+function lengthOf(body: string | Uint8Array): number {
+  return typeof body === "string" ? Buffer.byteLength(body) : body.length;
 }
 
 /** The request goes through the handler like any other; only then is it known whether it becomes a WebSocket. */
@@ -106,18 +111,15 @@ async function upgrade(
 ): Promise<void> {
   const [remote, local] = endsOf(socket);
   let asked: { onOpen: (connection: Connection) => void } & UpgradeOptions | undefined;
-  const refuse = (status: number, text: string): void => {
-    // No server of Node's looks after the socket any more: a peer that stays would keep it, and the door from closing.
-    socket.once("finish", () => socket.destroy());
-    socket.end(
-      `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
-        `Connection: close\r\n\r\n${text}`,
-    );
-  };
+  let whole: WholeAnswer | undefined;
   socket.on("error", () => socket.destroy());
   try {
     const response = await handler.fetch(requestOf(incoming), {
       remote,
+      answerWhole: (answer) => {
+        whole = answer;
+        return new Response(null, { status: answer.status });
+      },
       upgrade: (onOpen, options = {}) => {
         if (!isHandshake((name) => incoming.headers[name] as string | undefined)) return undefined;
         asked = { onOpen, ...options };
@@ -125,9 +127,9 @@ async function upgrade(
         return new Response(null, { status: 200 });
       },
     });
-    if (asked === undefined) return refuse(response.status, "");
+    if (asked === undefined) return answerPlainly(socket, whole ?? await withoutBody(response));
   } catch {
-    return refuse(500, "");
+    return answerPlainly(socket, { status: 500, headers: new Map(), body: "" });
   }
   const { onOpen, isText = false } = asked;
   let isOpen = false;
@@ -139,6 +141,29 @@ async function upgrade(
   const gone = new WebSocketConnection(remote, local, GONE);
   onOpen(gone);
   gone.gone();
+}
+
+/** To a request that becomes no WebSocket, because it is refused one or because its path has none. */
+function answerPlainly(socket: Socket, { status, headers, body }: WholeAnswer): void {
+  // No server of Node's looks after the socket any more: a peer that stays would keep it, and the door from closing.
+  socket.once("finish", () => socket.destroy());
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    ...[...headers].map(([name, value]) => `${name}: ${value}`),
+    `content-length: ${lengthOf(body)}`,
+    "connection: close",
+  ];
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  socket.end(body);
+}
+
+/** A stream, which nobody is to wait for here. */
+async function withoutBody(response: WebResponse): Promise<WholeAnswer> {
+  const { status, headers, body } = response as Response;
+  await body?.cancel();
+  const kept = new Map(headers);
+  kept.delete("content-length");
+  return { status, headers: kept, body: "" };
 }
 
 function requestOf(incoming: IncomingMessage): Request {

@@ -43,6 +43,8 @@ export interface AdminRequest {
   readonly parameter: (name: string) => string | undefined;
   /** The Authorization header. */
   readonly authorization: string | undefined;
+  /** What it stands for where that is HTTP's affair: those of a token, or of Basic. */
+  readonly credentials?: readonly { readonly scheme: string; readonly data: string }[];
   /** The peer's address. */
   readonly host: string;
   /** Undefined: the request has none. */
@@ -320,18 +322,35 @@ export class AdminCommands {
   }
 
   /** Why a request may not do what needs every permission on the root. */
-  #refusal(name: string, { authorization, host }: AdminRequest): AdminAnswer | undefined {
+  #refusal(name: string, request: AdminRequest): AdminAnswer | undefined {
     const { control, view } = this.#host;
     if (!view.serving) return failure(503, name, NOT_SERVING);
-    if (authorization === undefined) {
+    if (request.authorization === undefined) {
       return failure(401, name, "Auth info is missing for the command");
     }
-    const [scheme = "", credentials = "", ...more] = authorization.trim().split(/\s+/);
-    const identities: readonly Identity[] | undefined = more.length > 0
-      ? undefined
-      : control.authenticate(scheme, credentials, host);
-    if (identities === undefined || scheme === "") return failure(401, name, "Not authenticated");
+    const identities = this.#identitiesOf(request);
+    if (identities === undefined) return failure(401, name, "Not authenticated");
     return control.mayAdminister(identities) ? undefined : failure(403, name, "Not authorized");
+  }
+
+  /** Undefined: they prove nothing. */
+  #identitiesOf(
+    { authorization = "", credentials = [], host }: AdminRequest,
+  ): readonly Identity[] | undefined {
+    const { control } = this.#host;
+    if (credentials.length === 0) {
+      const [scheme = "", data = "", ...more] = authorization.trim().split(/\s+/);
+      return scheme === "" || more.length > 0
+        ? undefined
+        : control.authenticate(scheme, data, host);
+    }
+    const identities: Identity[] = [];
+    for (const { scheme, data } of credentials) {
+      const proven = control.authenticate(scheme, data, host);
+      if (proven === undefined) return undefined;
+      identities.push(...proven);
+    }
+    return identities;
   }
 }
 

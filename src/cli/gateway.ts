@@ -1,6 +1,7 @@
 /** `menagerie gateway`: the HTTP door by itself, in front of servers elsewhere, Apache's too. */
 import type { HttpDoor, HttpOptions, OpenHttpDoor } from "../admin/http_door.ts";
 import { messageOf, UsageError } from "../base/errors.ts";
+import { ORIGIN_FORM, parseOrigins } from "../base/origin.ts";
 import { parseConnectString } from "../client/connect_string.ts";
 import type { Runtime } from "../runtime.ts";
 import { DEFAULT_OPTIONS } from "../server/options.ts";
@@ -37,7 +38,7 @@ export async function gateway(
     });
   } catch (error) {
     process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
-    return process.exit(Exit.failed);
+    return process.exit(Exit.adminServer);
   }
   stopping.use({ stop: () => door.close() });
   const { host, port, family } = door.address;
@@ -58,11 +59,18 @@ function optionsOf(flags: GatewayFlags): HttpOptions {
     adminAddress: flags.host,
     adminPort: whole("--port", flags.port, 0, 65_535),
     tokenFile: flags.tokens,
-    allowOrigins: flags.allowOrigins ?? "",
+    allowOrigins: originsOf(flags.allowOrigins),
     httpRequestsPerSecond: whole("--requests-per-second", flags.requestsPerSecond, 0),
     httpStreamsMax: whole("--max-streams", flags.maxStreams, 1),
     httpSessionsMax: whole("--max-sessions", flags.maxSessions, 1),
   };
+}
+
+function originsOf(text = ""): string {
+  if (parseOrigins(text) !== undefined) return text;
+  throw new UsageError(
+    `Cannot use --allow-origins "${text}": expected ${ORIGIN_FORM}, with commas`,
+  );
 }
 
 function whole(flag: string, text: string, min: number, max = 0x7fff_ffff): number {

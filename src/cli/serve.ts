@@ -9,6 +9,7 @@ import type { Setting } from "../config/settings.ts";
 import { type Address, type MonotonicMs, type Runtime, RuntimeError } from "../runtime.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
+import { authSchemesOf } from "../server/server_parts.ts";
 import { bannerOf } from "./banner.ts";
 import { Exit, failureOf } from "./failure.ts";
 import { programLog } from "./logging.ts";
@@ -39,6 +40,11 @@ export async function serve(runtime: Runtime, options: ServeOptions): Promise<vo
   const { log } = program;
   for (const { level, message } of configuration.notices) log[level](message);
   const stopped = onStopSignals(runtime, log);
+  const refusal = await tokensRefusal(runtime, options, configuration.server);
+  if (refusal !== undefined) {
+    await program.open();
+    return failDoor(runtime, refusal);
+  }
   const patience = (clock.monotonicMs() + QUIET_START_MS) as MonotonicMs;
   const cancelOpening = clock.wakeAt(patience, () => void program.open());
   let server: RunningServer;
@@ -104,9 +110,31 @@ async function openDoor(
       return undefined;
     }
     await server.stop().catch(() => {}); // the first failure is the one to tell
-    runtime.process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
-    return runtime.process.exit(Exit.adminServer);
+    return failDoor(runtime, error);
   }
+}
+
+/** What is wrong with the file of tokens: told before anybody is served, so that no client is let in and dropped at once. */
+async function tokensRefusal(
+  runtime: Runtime,
+  { openHttp }: ServeOptions,
+  options: ServerOptions,
+): Promise<unknown> {
+  const { adminEnabled, tokenFile } = options;
+  if (!adminEnabled || openHttp === undefined || tokenFile === undefined) return undefined;
+  const { loadTokens } = await import("../gateway/tokens.ts");
+  const schemes = authSchemesOf(options, runtime.hash);
+  try {
+    await loadTokens(runtime, tokenFile, "http.tokens", (scheme) => schemes.isLoaded(scheme));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function failDoor({ process }: Runtime, error: unknown): never {
+  process.stderr(`menagerie: Cannot open the HTTP door: ${oneLine(messageOf(error))}\n`);
+  return process.exit(Exit.adminServer);
 }
 
 function urlHost({ host, family }: Address): string {

@@ -149,6 +149,19 @@ export function replyTooLong(
 }
 
 /** Wrong use, found before anything was sent. */
-export function misuse(op: string, path: string | undefined, why: string): ZkError {
-  return new ZkError(`Cannot ${whatOf(op, path)}: ${why}`, { code: "BAD_ARGUMENTS", op, path });
+export function misuse(op: string, path: string | undefined, why: string, cause?: Error): ZkError {
+  const facts = { code: "BAD_ARGUMENTS", op, path, cause } as const;
+  return new ZkError(`Cannot ${whatOf(op, path)}: ${why}`, facts);
+}
+
+/** The cause of a BAD_ARGUMENTS, for a program whose users know nothing of `frameBytesMax`. */
+export class RequestTooLong extends Error {
+  readonly bytes: number;
+  readonly max: number;
+
+  constructor(bytes: number, max: number) {
+    super(`the request has ${bytes} bytes, ${max} are allowed`);
+    this.bytes = bytes;
+    this.max = max;
+  }
 }

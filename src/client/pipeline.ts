@@ -10,7 +10,7 @@ import { Reader } from "../jute/reader.ts";
 import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
-import { answered, misuse, replyTooLong, unanswered, ZkError } from "./errors.ts";
+import { answered, misuse, replyTooLong, RequestTooLong, unanswered, ZkError } from "./errors.ts";
 import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
 import { QUEUED_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
 import { Outbox, type Run } from "./outbox.ts";
@@ -321,10 +321,8 @@ export function isServersFault(error: unknown): boolean {
 }
 
 function tooLong(op: string, path: string | undefined, bytes: number, max: number): ZkError {
-  return misuse(
-    op,
-    path,
+  const why =
     `the request has ${bytes} bytes, ${max} are allowed; store less in one node, or raise jute.maxbuffer ` +
-      "on every server and frameBytesMax here",
-  );
+    "on every server and frameBytesMax here";
+  return misuse(op, path, why, new RequestTooLong(bytes, max));
 }

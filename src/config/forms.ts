@@ -1,5 +1,6 @@
 /** The forms that values of settings have: how to read one, and the words for what was expected. */
 import * as v from "valibot";
+import { ORIGIN_FORM, parseOrigins } from "../base/origin.ts";
 
 export interface Form<T> {
   /** Completes "expected …". */
@@ -101,6 +102,12 @@ export const text: Form<string> = { expected: "a text", schema: () => v.string()
 export const someText: Form<string> = {
   expected: "a text that is not empty",
   schema: () => v.pipe(v.string(), v.nonEmpty()),
+};
+
+/** At least one. */
+export const origins: Form<string> = {
+  expected: `${ORIGIN_FORM}, with commas`,
+  schema: () => v.pipe(v.string(), v.check((found) => (parseOrigins(found)?.length ?? 0) > 0)),
 };
 
 /** One of several words, in any case when `anyCase`; read as the spelling given here. */

@@ -1,5 +1,15 @@
 /** Settings of operations §1.9 and §1.17: four-letter words, admin server, metrics; and our own of the HTTP door. */
-import { anyDecodedInt, bool, decodedInt, ms, named, port, someText, text } from "./forms.ts";
+import {
+  anyDecodedInt,
+  bool,
+  decodedInt,
+  ms,
+  named,
+  origins,
+  port,
+  someText,
+  text,
+} from "./forms.ts";
 import { later, none, type Rule, security, works } from "./rule.ts";
 
 export const ADMIN_KEYS: readonly Rule[] = [
@@ -96,7 +106,7 @@ export const HTTP_KEYS: readonly Rule[] = [
   ),
   works(
     "http.allowOrigins",
-    someText,
+    origins,
     "none",
     (allowOrigins) => ({ allowOrigins }),
     "Origins whose pages may use REST and WebSocket, with commas",

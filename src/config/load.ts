@@ -1,6 +1,7 @@
 /** Reads zoo.cfg, the dynamic file and myid through the door, and resolves them with flags and variables. */
-import { messageOf, UsageError } from "../base/errors.ts";
-import { type Fs, type Runtime, RuntimeError } from "../runtime.ts";
+import { UsageError } from "../base/errors.ts";
+import { whyUnread } from "../base/why_unread.ts";
+import type { Fs, Runtime } from "../runtime.ts";
 import { joinEnsemble } from "./membership.ts";
 import { parseProperties } from "./properties.ts";
 import { type Configuration, effectiveSettings, type Notice, resolve } from "./resolve.ts";
@@ -43,32 +44,22 @@ export async function loadConfiguration(
   return { server: joined.server, log, notices: [...all, ...joined.notices], group };
 }
 
+const CONFIGURATION_FILE = "give the file in it, such as zoo.cfg";
+
 /** @throws {UsageError} */
 export async function readSettings(fs: Fs, file: string): Promise<Setting[]> {
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(file);
   } catch (error) {
-    throw new UsageError(`Cannot read ${file === "" ? '""' : file}: ${whyUnread(error)}`);
+    throw new UsageError(
+      `Cannot read ${file === "" ? '""' : file}: ${whyUnread(error, CONFIGURATION_FILE)}`,
+    );
   }
   try {
     return settingsOfFile(file, parseProperties(bytes));
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
-  }
-}
-
-function whyUnread(error: unknown): string {
-  if (!(error instanceof RuntimeError)) return messageOf(error);
-  switch (error.code) {
-    case "NOT_FOUND":
-      return "there is no such file";
-    case "ACCESS":
-      return "no permission; let the user that runs the server read it";
-    case "IS_DIRECTORY":
-      return "it is a directory; give the file in it, such as zoo.cfg";
-    default:
-      return messageOf(error);
   }
 }
 

@@ -46,7 +46,7 @@ export function adminRoutes(host: AdminHost, commandUrl: string): Hono<DoorEnv> 
       method,
       parameter: (key) => c.req.query(key),
       authorization: c.req.header("authorization"),
-      host: c.get("caller").host,
+      ...c.get("caller"),
       body: method === "POST" ? bodyOf(c.req.raw) : undefined,
     };
     const { status, body, file, isStreaming } = await commands.run(name, request);

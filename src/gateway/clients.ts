@@ -20,8 +20,12 @@ export interface ClientsParts {
   /** Whether it is worth asking. */
   readonly isServing: () => boolean;
   readonly sessionsMax: number;
+  /** Of a request: jute.maxbuffer of the servers, who close the connection at a longer one. */
+  readonly frameBytesMax: number;
 }
 
+/** The least that a client takes for it. */
+const FRAME_BYTES_MIN = 1024;
 /** A shared client without users is closed after it. */
 const IDLE_MS = 60_000;
 const SHARED_MAX = 1024;
@@ -195,6 +199,7 @@ export class Clients {
       sessionTimeoutMs,
       timeoutMs: CONNECT_TIMEOUT_MS,
       reconnectJitterMs: 100,
+      frameBytesMax: Math.max(FRAME_BYTES_MIN, this.#parts.frameBytesMax),
     });
   }
 

@@ -21,7 +21,16 @@ const DEFAULT_PORT = 8080;
 /** @throws {RuntimeError | UsageError} */
 export async function openDoor(host: HttpHost, parts: HttpDoorParts): Promise<HttpDoor> {
   const options = optionsOf(parts);
-  const tokens = await loadTokens(parts.runtime, options.tokenFile);
+  const setting = parts.server === undefined ? "--tokens" : "http.tokens";
+  const tokens = await loadTokens(parts.runtime, options.tokenFile, setting);
+  if (options.tokenFile !== undefined && tokens.isEmpty) {
+    parts.log.warn(
+      `No token in the file of ${setting}: the HTTP door stays closed to other hosts`,
+      {
+        file: options.tokenFile,
+      },
+    );
+  }
   let loading: Promise<App> | undefined;
   const load = async (): Promise<App> => {
     const [{ createApp }, { wayInside, wayTo }] = await Promise.all([

@@ -48,11 +48,23 @@ export function formatOf(request: Request): Format {
   return TYPES[type ?? ""] ?? "raw";
 }
 
-/** @throws {Problem} TOO_LARGE before more than `bytesMax` are held; CutShort */
-export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
+/** Around the data of a body in JSON or CBOR: members, an ACL. */
+const BODY_SLACK_BYTES = 4096;
+
+/**
+ * @param dataBytesMax jute.maxbuffer: raw bytes are the data; JSON and CBOR may have it in base64, four characters for three bytes
+ * @throws {Problem} UNSUPPORTED_MEDIA_TYPE for one that is compressed, TOO_LARGE before more than fit are held; CutShort
+ */
+export async function readBody(request: Request, dataBytesMax: number): Promise<Uint8Array> {
+  demandPlain(request);
+  const isRaw = formatOf(request) === "raw";
+  const bytesMax = isRaw ? dataBytesMax : Math.ceil(dataBytesMax * 4 / 3) + BODY_SLACK_BYTES;
   const tooLarge = new Problem(
     "TOO_LARGE",
-    `Bodies have at most ${bytesMax} bytes (jute.maxbuffer)`,
+    isRaw
+      ? `A body of raw bytes has at most ${bytesMax} bytes here (jute.maxbuffer); store less in one node`
+      : `A body in JSON or CBOR has at most ${bytesMax} bytes here, for ${dataBytesMax} bytes of data in base64 ` +
+        "(jute.maxbuffer); store less in one node",
   );
   const declared = Number(request.headers.get("content-length") ?? "0");
   if (declared > bytesMax) throw tooLarge;
@@ -82,6 +94,18 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
     at += piece.length;
   }
   return bytes;
+}
+
+/** Nothing unpacks a body here: its compressed bytes would be stored. @throws {Problem} */
+function demandPlain({ headers }: Request): void {
+  const coding = headers.get("content-encoding")?.trim() ?? "";
+  if (coding === "" || coding.toLowerCase() === "identity") return;
+  throw new Problem(
+    "UNSUPPORTED_MEDIA_TYPE",
+    "Bodies are taken as they are: send this one without Content-Encoding",
+    {},
+    { "accept-encoding": "identity" },
+  );
 }
 
 /** Of a body that nobody else reads, so that its sender alone can make this fail. @throws {CutShort} */

@@ -3,6 +3,7 @@
  * is allowed; a name that is not this machine's is refused, since a browser may have been led here by it (DNS rebinding).
  */
 import { utf8Decode } from "../base/host.ts";
+import { parseOrigins } from "../base/origin.ts";
 import type { HttpOptions } from "../admin/http_door.ts";
 import type { Address, Clock } from "../runtime.ts";
 import { Problem } from "./problem.ts";
@@ -36,9 +37,7 @@ export class Guard {
 
   constructor(parts: GuardOptions) {
     this.#parts = parts;
-    this.#origins = new Set(
-      parts.options.allowOrigins.split(",").map((one) => one.trim()).filter((one) => one !== ""),
-    );
+    this.#origins = new Set(parseOrigins(parts.options.allowOrigins));
   }
 
   /** @throws {Problem} */
@@ -47,6 +46,7 @@ export class Guard {
     this.#checkSite(headers);
     const { credentials, isTrusted } = this.#authorize(
       headers.get("authorization") ?? ofSubprotocols(headers.get("sec-websocket-protocol")),
+      area,
     );
     const isLocal = isLoopback(remote.host) && !headers.has("x-forwarded-for") &&
       !headers.has("forwarded");
@@ -111,20 +111,35 @@ export class Guard {
     );
   }
 
-  #authorize(header: string | null): { credentials: readonly Credentials[]; isTrusted: boolean } {
+  /** What is not understood is refused: who sends credentials is not to be taken for anybody. @throws {Problem} */
+  #authorize(
+    header: string | null,
+    area: Area,
+  ): { credentials: readonly Credentials[]; isTrusted: boolean } {
     if (header === null) return { credentials: [], isTrusted: false };
-    const [scheme = "", value = ""] = header.split(/\s+/, 2);
-    if (scheme.toLowerCase() === "bearer") {
-      const credentials = this.#parts.tokens.find(value);
+    const [name = "", value = "", ...more] = header.trim().split(/\s+/);
+    const scheme = name.toLowerCase();
+    if (scheme === "bearer") {
+      const credentials = more.length > 0 ? undefined : this.#parts.tokens.find(value);
       if (credentials === undefined) throw unauthorized("The token is not known");
       return { credentials, isTrusted: true };
     }
-    if (scheme.toLowerCase() !== "basic") return { credentials: [], isTrusted: false };
-    const data = fromBase64(value);
-    if (data === undefined || !utf8Decode(data).includes(":")) {
-      throw unauthorized("Basic credentials are base64 of user:password");
+    if (scheme === "basic") {
+      const data = more.length > 0 ? undefined : fromBase64(value);
+      if (data === undefined || !utf8Decode(data).includes(":")) {
+        throw unauthorized("Basic credentials are base64 of user:password");
+      }
+      return { credentials: [{ scheme: "digest", data: utf8Decode(data) }], isTrusted: false };
     }
-    return { credentials: [{ scheme: "digest", data: utf8Decode(data) }], isTrusted: false };
+    // The commands that want credentials read the others themselves, as Apache's do; nothing else there depends on them.
+    if (area !== "data") return { credentials: [], isTrusted: false };
+    // Apache's form. HTTP's own Digest (RFC 7616) has several words.
+    if (scheme === "digest" && more.length === 0 && value.includes(":")) {
+      return { credentials: [{ scheme, data: value }], isTrusted: false };
+    }
+    throw unauthorized(
+      "Authorization is Bearer with a token, Basic with base64 of user:password, or digest with user:password",
+    );
   }
 
   #closed(): Problem {

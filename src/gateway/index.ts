@@ -4,6 +4,8 @@
  */
 import type { HttpOptions } from "../admin/http_door.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import { isOrigin, ORIGIN_FORM } from "../base/origin.ts";
+import { misuse } from "../client/errors.ts";
 import { hostRuntime } from "../client/host_runtime.ts";
 import type { HttpPeer, Runtime } from "../runtime.ts";
 import { DEFAULT_OPTIONS } from "../server/options.ts";
@@ -42,7 +44,7 @@ const UNKNOWN_PEER: HttpPeer = {
 };
 
 /**
- * @throws {ZkError} BAD_ARGUMENTS: a connect string that cannot be used
+ * @throws {ZkError} BAD_ARGUMENTS: a connect string, or an origin, that cannot be used
  * @example const gateway = await createGateway({ connect: "zk1,zk2", tokens: { [token]: [] } });
  *          export default { fetch: (request) => gateway.fetch(request) };
  */
@@ -51,6 +53,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tokens = new Tokens(runtime.hash);
   for (const [token, credentials] of Object.entries(options.tokens ?? {})) {
     tokens.add(token, credentials);
+  }
+  const foreign = options.allowOrigins?.find((one) => !isOrigin(one));
+  if (foreign !== undefined) {
+    const why = `allowOrigins has "${foreign}"; expected ${ORIGIN_FORM}`;
+    throw misuse("createGateway", undefined, why);
   }
   const http: HttpOptions = {
     ...DEFAULT_OPTIONS,

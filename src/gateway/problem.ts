@@ -1,6 +1,6 @@
 /** Failures as application/problem+json (RFC 9457), with ZooKeeper's code beside HTTP's. */
 import { messageOf } from "../base/errors.ts";
-import { ZkError, type ZkErrorCode } from "../client/errors.ts";
+import { RequestTooLong, ZkError, type ZkErrorCode } from "../client/errors.ts";
 import { Code, codeName } from "../protocol/codes.ts";
 import { whole } from "./whole.ts";
 
@@ -116,7 +116,12 @@ export function factsOf(error: unknown): ProblemFacts {
     return facts(DOOR_STATUS[code], code, message, more, headers);
   }
   if (error instanceof ZkError) {
-    const { code, message, path, outcome, index } = error;
+    const { code, message, path, outcome, index, cause } = error;
+    if (cause instanceof RequestTooLong) {
+      const detail = `The request to ZooKeeper has ${cause.bytes} bytes with path and ACL, ` +
+        `at most ${cause.max} are taken here (jute.maxbuffer); store less in one node`;
+      return facts(DOOR_STATUS.TOO_LARGE, "TOO_LARGE", detail, { path, outcome });
+    }
     return facts(ZK_STATUS[code] ?? 500, code, message, {
       zkCode: NUMBER_OF.get(code),
       path,

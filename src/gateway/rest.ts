@@ -34,8 +34,6 @@ export interface Rest {
 }
 
 const PROXY_TIMEOUT_MS = 10_000;
-/** The paths and flags around the data of the largest request. */
-const BODY_SLACK_BYTES = 4096;
 
 /** To the server of this process. */
 export function wayInside(runtime: Runtime, control: ServerControl, view: ServerView): Way {
@@ -74,11 +72,10 @@ export function createRest(
     connect: way.connect,
     isServing: way.isServing,
     sessionsMax: options.httpSessionsMax,
+    frameBytesMax: options.juteMaxBufferBytes,
   });
   const streams = new EventStreams(clock, options.httpStreamsMax);
-  // Base64 makes 4 characters of 3 bytes; the server refuses what is too large once it is decoded.
-  const bytesMax = Math.ceil(options.juteMaxBufferBytes * 4 / 3) + BODY_SLACK_BYTES;
-  const parts: RestParts = { clients, bytesMax };
+  const parts: RestParts = { clients, dataBytesMax: options.juteMaxBufferBytes };
   const app = new Hono<DoorEnv>();
   let document: string | undefined;
   app.get("/v1/openapi.json", () => {

@@ -1,6 +1,7 @@
 /** /v1/nodes, /v1/stats, /v1/children, /v1/acls: one znode at a time. */
 import { Hono } from "hono";
 import type { CreateOptions } from "../client/client.ts";
+import { ZkError } from "../client/errors.ts";
 import type { DoorEnv } from "./context.ts";
 import { answer, dataFields, dataOf, formatOf, parseBody, readBody, wanted } from "./formats.ts";
 import { Problem } from "./problem.ts";
@@ -163,9 +164,9 @@ async function create(
 }
 
 /** JSON and CBOR say all; with raw bytes mode and ttlMs are parameters. */
-async function newNode(c: C, { bytesMax }: RestParts): Promise<NewNode> {
+async function newNode(c: C, { dataBytesMax }: RestParts): Promise<NewNode> {
   const format = formatOf(c.req.raw);
-  const bytes = await readBody(c.req.raw, bytesMax);
+  const bytes = await readBody(c.req.raw, dataBytesMax);
   if (format === "raw") {
     const mode = checkOptional(Mode, c.req.query("mode"), "mode");
     const ttlMs = checkOptional(Ttl, c.req.query("ttlMs"), "ttlMs");
@@ -189,19 +190,32 @@ async function writeNode(c: C, parts: RestParts): Promise<Response> {
   const isNew = ifNoneMatch(c);
   const version = ifMatch(c);
   const type = formatOf(c.req.raw);
-  const bytes = await readBody(c.req.raw, parts.bytesMax);
+  const bytes = await readBody(c.req.raw, parts.dataBytesMax);
   let data: Uint8Array | null = bytes;
   if (type !== "raw") {
     const body = check(SetBody, parseBody(bytes, type), "Body");
     data = dataOf(body.data, body.encoding);
   }
-  if (isNew) return await create(c, parts, path, data, {}, format);
+  if (isNew) {
+    return await create(c, parts, path, data, {}, format).catch((error: unknown) => {
+      throw isExisting(error) ? preconditionFailed(error) : error;
+    });
+  }
   const stat = await change(
     c,
     parts,
     (client) => client.setData(path, data, { version, ...call }),
   );
   return answer({ path, stat: statOf(stat) }, format, { headers: { etag: etag(stat.version) } });
+}
+
+function isExisting(error: unknown): error is ZkError {
+  return error instanceof ZkError && error.code === "NODE_EXISTS";
+}
+
+/** `POST` conflicts with the node (409); of a condition that does not hold RFC 9110 §13.1.2 wants 412, as If-Match has it. */
+function preconditionFailed({ code, message, path, outcome }: ZkError): Problem {
+  return new Problem("PRECONDITION_FAILED", message, { code, zkCode: -110, path, outcome });
 }
 
 async function deleteNode(c: C, parts: RestParts): Promise<Response> {
@@ -226,7 +240,7 @@ async function writeAcl(c: C, parts: RestParts): Promise<Response> {
   const version = ifMatch(c);
   const type = formatOf(c.req.raw);
   if (type === "raw") throw new Problem("UNSUPPORTED_MEDIA_TYPE", "An ACL is JSON or CBOR");
-  const value = parseBody(await readBody(c.req.raw, parts.bytesMax), type);
+  const value = parseBody(await readBody(c.req.raw, parts.dataBytesMax), type);
   const { acl } = check(AclBody, value, "Body");
   const stat = await change(
     c,

@@ -49,10 +49,10 @@ export function otherRoutes(parts: RestParts): Hono<DoorEnv> {
 
 async function bodyOf<T>(
   c: C,
-  { bytesMax }: RestParts,
+  { dataBytesMax }: RestParts,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T> {
-  const bytes = await readBody(c.req.raw, bytesMax);
+  const bytes = await readBody(c.req.raw, dataBytesMax);
   const format = formatOf(c.req.raw);
   if (format === "raw" && bytes.length > 0) {
     throw new Problem("UNSUPPORTED_MEDIA_TYPE", "The body is JSON or CBOR");

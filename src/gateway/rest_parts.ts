@@ -8,8 +8,8 @@ import { Problem } from "./problem.ts";
 
 export interface RestParts {
   readonly clients: Clients;
-  /** Of a body. */
-  readonly bytesMax: number;
+  /** jute.maxbuffer, which bounds bodies. */
+  readonly dataBytesMax: number;
 }
 
 export type C = Context<DoorEnv>;

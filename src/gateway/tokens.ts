@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../base/errors.ts";
 import { utf8Decode, utf8Encode } from "../base/host.ts";
+import { whyUnread } from "../base/why_unread.ts";
 import type { Runtime } from "../runtime.ts";
 import { base64 } from "../session/auth/base64.ts";
 
@@ -23,8 +24,16 @@ export class Tokens {
     this.#hash = hash;
   }
 
-  /** @throws {UsageError} which line, never what is in it */
-  static parse(text: string, file: string, hash: Runtime["hash"]): Tokens {
+  /**
+   * @param isScheme whether credentials may be of it; any may, for servers elsewhere
+   * @throws {UsageError} which line, never what is in it
+   */
+  static parse(
+    text: string,
+    file: string,
+    hash: Runtime["hash"],
+    isScheme: (scheme: string) => boolean = () => true,
+  ): Tokens {
     const tokens = new Tokens(hash);
     for (const [at, line] of text.split(/\r?\n/).entries()) {
       const trimmed = line.trim();
@@ -38,6 +47,11 @@ export class Tokens {
       }
       if (scheme !== undefined && rest.length === 0) {
         throw new UsageError(`Cannot use ${where}: expected credentials after the scheme`);
+      }
+      if (scheme !== undefined && !isScheme(scheme)) {
+        throw new UsageError(
+          `Cannot use ${where}: this server does not have the scheme of its credentials; the usual one is digest`,
+        );
       }
       tokens.add(token, scheme === undefined ? [] : [{ scheme, data: rest.join(" ") }]);
     }
@@ -63,19 +77,24 @@ export class Tokens {
   }
 }
 
-/** @throws {UsageError} */
+/**
+ * @param setting that names the file
+ * @param isScheme as for `Tokens.parse`
+ * @throws {UsageError}
+ */
 export async function loadTokens(
   { fs, hash }: Pick<Runtime, "fs" | "hash">,
   file: string | undefined,
+  setting: "http.tokens" | "--tokens",
+  isScheme?: (scheme: string) => boolean,
 ): Promise<Tokens> {
   if (file === undefined) return new Tokens(hash);
   let bytes: Uint8Array;
   try {
     bytes = await fs.readFile(file);
-  } catch {
-    throw new UsageError(
-      `Cannot read ${file} (http.tokens): let the user that runs the server read it`,
-    );
+  } catch (error) {
+    const why = whyUnread(error, "give the file in it that has the tokens");
+    throw new UsageError(`Cannot read ${file} (${setting}): ${why}`);
   }
-  return Tokens.parse(utf8Decode(bytes), file, hash);
+  return Tokens.parse(utf8Decode(bytes), file, hash, isScheme);
 }

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { runCommand, startServerCommand, untilWritten, withFolder } from "./cli.ts";
 
+const TOKEN = "token-of-the-tests-0123456789";
 const START = ["server", "--port", "0", "--host", "127.0.0.1"];
 
 test("the door opens after the client port, and closes with the server", async () => {
@@ -61,5 +62,36 @@ test("a token file that cannot be used ends the start with 4, and its text is no
     assert.equal(ended.code, 4, ended.stderr);
     assert.match(ended.stderr, /tokens, line 1: expected a token/);
     assert.ok(!ended.stderr.includes("secret"));
+  });
+});
+
+test("a token file is looked at before anybody is served, and what is wrong with it is told", async () => {
+  await withFolder(async (folder) => {
+    const file = `${folder}/tokens`;
+    const start = async (named: string) => {
+      const flags = ["-s", "admin.serverPort=0", "-s", `http.tokens=${named}`];
+      const { code, stderr } = await runCommand([...START, "-d", `${folder}/data`, ...flags]);
+      assert.equal(code, 4, stderr);
+      assert.doesNotMatch(stderr, /Serving clients/);
+      return stderr;
+    };
+    assert.match(await start(file), /tokens \(http\.tokens\): there is no such file$/m);
+    assert.match(await start(folder), /\(http\.tokens\): it is a directory; give the file in it/);
+    writeFileSync(file, `# of nobody\n${TOKEN} nosuch ann:secret\n`);
+    const scheme = await start(file);
+    assert.match(scheme, /tokens, line 2: this server does not have the scheme/);
+    assert.ok(!/nosuch|secret/.test(scheme), scheme);
+  });
+});
+
+test("a token file without a token is warned of", async () => {
+  await withFolder(async (folder) => {
+    const file = `${folder}/tokens`;
+    writeFileSync(file, "# none yet\n");
+    const flags = ["-d", `${folder}/data`, "-s", "admin.serverPort=0", "-s", `http.tokens=${file}`];
+    const server = startServerCommand([...START, ...flags]);
+    await untilWritten(server, /Serving HTTP/);
+    assert.match(server.log(), /WARN.* No token in the file of http\.tokens/i);
+    assert.equal(await server.stop(), 0);
   });
 });

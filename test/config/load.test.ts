@@ -94,6 +94,15 @@ test("a file that is not there is named", async () => {
   );
 });
 
+test("an origin that no browser sends is refused, with the form expected", async () => {
+  for (const list of ["foo", "https://a.example,*", "https://a.example/"]) {
+    assert.match(
+      await refusal({ "zoo.cfg": `${BASICS}http.allowOrigins=${list}\n` }),
+      /http\.allowOrigins.*zoo\.cfg, line 3.*expected origins as browsers send them, such as https:\/\/app\.example/,
+    );
+  }
+});
+
 test("a file with a malformed escape is named with the line", async () => {
   assert.match(await refusal({ "zoo.cfg": "a=\\u12" }), /zoo\.cfg: Cannot read line 1: /);
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { PLAIN } from "../admin/apache_metrics.ts";
 import { connect } from "../../src/client/index.ts";
 import type { File, Fs, Runtime } from "../../src/runtime.ts";
-import { json, withDoor } from "./door.ts";
+import { json, TOKEN, withDoor } from "./door.ts";
 
 // operations §3.2: primary names, the aliases of each, and the keys that a standalone server answers with.
 const COMMANDS: readonly (readonly [names: string, keys: string])[] = [
@@ -165,6 +165,23 @@ test("a snapshot needs credentials with every permission on the root", async () 
     assert.equal((await ask("digest ann:secret")).status, 200);
     await zk.close();
   }, { adminRateLimitMs: 0 });
+});
+
+test("a snapshot takes Basic, and the credentials of a token, as REST does", async () => {
+  await withDoor(async ({ url, server }) => {
+    const zk = await connect(`127.0.0.1:${server.address.port}`);
+    await zk.addAuth("digest", "ann:secret");
+    await zk.setAcl("/", [{ perms: 31, scheme: "auth", id: "" }]);
+    await zk.close();
+    const ask = async (authorization: string) =>
+      (await fetch(`${url}/commands/snapshot?streaming=false`, { headers: { authorization } }))
+        .status;
+    assert.equal(await ask(`Basic ${btoa("ann:secret")}`), 200);
+    assert.equal(await ask(`Basic ${btoa("ann:wrong")}`), 403);
+    assert.equal(await ask(`Bearer ${TOKEN}`), 200);
+    assert.equal(await ask(`Bearer ${TOKEN}-of-nobody`), 401, "a token without credentials");
+    assert.equal(await ask("Foo"), 401);
+  }, { adminRateLimitMs: 0, tokens: [`${TOKEN} digest ann:secret`, `${TOKEN}-of-nobody`] });
 });
 
 test("snapshots are limited in rate, and can be switched off", async () => {

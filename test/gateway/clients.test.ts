@@ -36,7 +36,14 @@ async function withClients(
         },
       } as unknown as Client,
     );
-  const clients = new Clients({ clock, random, connect, isServing: () => true, sessionsMax: 10 });
+  const clients = new Clients({
+    clock,
+    random,
+    connect,
+    isServing: () => true,
+    sessionsMax: 10,
+    frameBytesMax: 0xfffff,
+  });
   const until = (ms: number): Promise<void> =>
     new Promise((resolve) => void clock.wakeAt((began + ms) as MonotonicMs, resolve));
   await sim.runUntil(body(clients, until, closed));

@@ -80,6 +80,34 @@ test("a password is no token: whoever invents one stays outside", () => {
   assert.equal(status(guard(), LOCAL, "data", { authorization: `Basic ${btoa("ann")}` }), 401);
 });
 
+test("credentials that are not understood make nobody of whoever sends them", () => {
+  const ask = (authorization: string, area: Area = "data") =>
+    status(guard({}, [TOKEN]), LOCAL, area, { authorization });
+  const headers = new Headers({ authorization: "Digest ann:secret" });
+  const remote: Address = { host: LOCAL, port: 1, family: 4 };
+  const { credentials } = guard().admit({ headers } as Request, remote, "data");
+  assert.deepEqual(credentials, [{ scheme: "digest", data: "ann:secret" }], "as for /commands");
+  const basic = `Basic ${btoa("ann:secret")}`;
+  for (
+    const bad of [
+      "Foo",
+      "",
+      "ann:secret",
+      "x509 whoever",
+      "digest",
+      "digest ann",
+      "digest ann:a b",
+      'Digest username="ann", realm="zk", uri="/v1/nodes/", response="00"',
+      `Bearer ${TOKEN} ${TOKEN}`,
+      `${basic}, Bearer ${TOKEN}`,
+    ]
+  ) {
+    assert.equal(ask(bad), 401, bad);
+  }
+  assert.equal(ask("x509 whoever", "monitoring"), 200, "snapshot and restore judge it themselves");
+  assert.equal(ask("Foo", "health"), 200);
+});
+
 test("a token brings its credentials, also several", () => {
   const guarded = guard({}, [`${TOKEN} digest ann:a b`, "# none", "", `${TOKEN} digest bob:c`]);
   const caller = guarded.admit(

@@ -36,3 +36,10 @@ test("the handler needs no listener, and takes nobody for local unless it is tol
 test("a connect string that cannot be used is refused at once", async () => {
   await assert.rejects(createGateway({ connect: "host:port" }), { code: "BAD_ARGUMENTS" });
 });
+
+test("an origin that no page has is refused at once", async () => {
+  await assert.rejects(createGateway({ connect: "zk", allowOrigins: ["https://a.example", "*"] }), {
+    code: "BAD_ARGUMENTS",
+    message: /allowOrigins has "\*"; expected origins as browsers send them/,
+  });
+});

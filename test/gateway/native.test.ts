@@ -1,5 +1,6 @@
 /** ZooKeeper's own protocol over WebSocket: menagerie/client as a browser has it. */
 import assert from "node:assert/strict";
+import { connect as tcp } from "node:net";
 import { test } from "node:test";
 import { WebSocket as WsClient } from "ws";
 import { webRuntime, type WebSocketClass } from "../../runtimes/web/index.ts";
@@ -9,6 +10,7 @@ import {
   connect,
   type SessionState,
 } from "../../src/client/index.ts";
+import { testUnless } from "../support/skip.ts";
 import { TOKEN, withDoor } from "./door.ts";
 
 /** Node 20 has no WebSocket of its own. */
@@ -64,6 +66,75 @@ test("a page of another site gets no socket, a request for none gets 426", async
     allowed.close();
   }, { allowOrigins: "https://good.example" });
 });
+
+/** What a request that offers a WebSocket is answered. @param lines of its head */
+function offer(port: number, first: string, ...lines: string[]): Promise<string> {
+  const head = [first, "Host: localhost", "Connection: Upgrade", "Upgrade: websocket", ...lines];
+  return new Promise((resolve, reject) => {
+    const socket = tcp(port, "127.0.0.1");
+    let got = "";
+    socket.on("data", (chunk: Buffer) => {
+      got += chunk.toString("latin1");
+      const [answerHead = "", body = ""] = got.split("\r\n\r\n");
+      if (body.length !== Number(/^content-length: (\d+)/im.exec(answerHead)?.[1])) return;
+      socket.destroy();
+      resolve(got);
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(got));
+    socket.write(`${head.join("\r\n")}\r\n\r\n`);
+  });
+}
+
+test("who is refused a WebSocket is told why, in HTTP's words and the door's", async () => {
+  await withDoor(async ({ door }) => {
+    const { port } = door.address;
+    const handshake = ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"];
+    const asked = async (path: string, ...lines: string[]) =>
+      await offer(port, `GET ${path} HTTP/1.1`, ...lines);
+    for (
+      const [answer, line, code] of [
+        [await asked("/ws"), "426 Upgrade Required", "UPGRADE_REQUIRED"],
+        [
+          await asked("/ws", ...handshake, "Authorization: Foo"),
+          "401 Unauthorized",
+          "UNAUTHORIZED",
+        ],
+        [await asked("/ws", ...handshake, "Origin: http://evil"), "403 Forbidden", "FORBIDDEN"],
+        [await asked("/v1/events/a", "Authorization: Foo"), "401 Unauthorized", "UNAUTHORIZED"],
+        [await asked("/nothing", ...handshake), "404 Not Found", "NOT_FOUND"],
+      ] as const
+    ) {
+      assert.ok(answer.startsWith(`HTTP/1.1 ${line}\r\n`), answer);
+      assert.match(answer, /^content-type: application\/problem\+json/im);
+      assert.ok(answer.includes(`"code":"${code}"`), answer);
+    }
+    assert.match(await asked("/ws"), /^upgrade: websocket\r$/im);
+  });
+});
+
+test("a read that offers a WebSocket where there is none is answered", async () => {
+  await withDoor(async ({ door }) => {
+    const read = await offer(door.address.port, "GET /v1/nodes/ HTTP/1.1");
+    assert.match(read, /^HTTP\/1\.1 200 OK\r\n[^]*"path":"\/"/);
+  });
+});
+
+testUnless(
+  "Deno" in globalThis ? "Deno itself answers the offer, with 400" : undefined,
+  "a write that offers a WebSocket is done",
+  async () => {
+    await withDoor(async ({ door, url }) => {
+      const made = await offer(
+        door.address.port,
+        "POST /v1/nodes/a HTTP/1.1",
+        "Content-Length: 0",
+      );
+      assert.match(made, /^HTTP\/1\.1 201 Created\r\n/);
+      assert.equal((await fetch(`${url}/v1/nodes/a`)).status, 200);
+    });
+  },
+);
 
 test("sockets count as streams, and leave room when they end", async () => {
   await withDoor(async ({ url }) => {
