@@ -96,6 +96,7 @@ function optionsOf(flags: BenchFlags): LoadOptions {
     seed: numberOf("--seed", flags.seed, 0, 0x7fff_ffff),
     constant: false,
     filled: false,
+    reuse: false,
     keep: flags.keep === true,
   };
 }

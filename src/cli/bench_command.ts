@@ -43,7 +43,11 @@ export function addBenchCommand(runtime: Runtime, program: Command): void {
       "host:port,... and a chroot; connections go to them in turn",
       "127.0.0.1:2181",
     )
-    .option("--path <path>", "the znode to work below; its parent must be there", "/bench")
+    .option(
+      "--path <path>",
+      "the znode to make and work below: not there yet, but its parent is",
+      "/bench",
+    )
     .option(
       "--mix <op=weight,...>",
       "what to ask for: getData, exists, getChildren, setData, create",

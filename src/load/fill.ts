@@ -21,6 +21,8 @@ const FILL_WINDOW = 1000;
 /** So that a window of large znodes is no flood. */
 const FILL_WINDOW_BYTES = 2 * 1024 * 1024;
 
+const exists = Code.nodeExists;
+
 type FrameOf = (index: number) => Uint8Array;
 
 /**
@@ -58,77 +60,120 @@ export async function openConnection(
   });
 }
 
-/**
- * Makes sure that the znodes are there and hold `dataBytes` each.
- * @param onProgress how many of them are there
- * @throws {Error} when the server refuses, such as a base whose parent is missing
- */
-export async function fill(
-  runtime: Runtime,
-  options: LoadOptions,
-  onProgress: (znodes: number) => void = () => {},
-): Promise<void> {
-  const { base, znodes } = options;
-  const data = noise(options.dataBytes, new Prng(options.seed));
-  const exists = Code.nodeExists;
-  await sendAll(runtime, options, 1, exists, () => createFrame(1, base, new Uint8Array(0)));
-  for (let from = 0; from < znodes; from += FILL_FRAMES) {
-    const count = Math.min(FILL_FRAMES, znodes - from);
-    const present = await sendAll(
-      runtime,
-      options,
-      count,
-      exists,
-      (i) => createFrame(i + 1, znodePath(base, from + i), data),
-    );
-    if (present > 0) {
-      await sendAll(
-        runtime,
-        options,
+/** The znodes of a load: it makes them, and removes those and no others. */
+export class LoadZnodes {
+  readonly #runtime: Runtime;
+  readonly #options: LoadOptions;
+  /** The base was made by this load: so was what it makes below. */
+  #hasBase = false;
+  /** So many of the first were asked for. */
+  #asked = 0;
+  /** Of those, the ones that somebody else had made in the meantime. */
+  readonly #others = new Set<number>();
+
+  constructor(runtime: Runtime, options: LoadOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  /** Something is there to be removed in the end. */
+  get mustClear(): boolean {
+    return this.#hasBase && !this.#options.keep;
+  }
+
+  /**
+   * Makes sure that the znodes are there and hold `dataBytes` each.
+   * @param onProgress how many of them are there
+   * @throws {Error} when the server refuses, such as a base whose parent is missing; when the base is there and not to be reused
+   */
+  async fill(onProgress: (znodes: number) => void = () => {}): Promise<void> {
+    const { base, znodes, reuse, dataBytes, seed } = this.#options;
+    const data = noise(dataBytes, new Prng(seed));
+    const [there] = await this.#send(1, exists, () => createFrame(1, base, new Uint8Array(0)));
+    this.#hasBase = there === undefined;
+    if (!this.#hasBase && !reuse) {
+      throw new Error(
+        `${base} is there already, and nothing is changed that a load has not made itself: choose another path, or, ` +
+          `when an earlier load left it, remove it first (deleteall ${base} in Apache's zkCli.sh)`,
+      );
+    }
+    for (let from = 0; from < znodes; from += FILL_FRAMES) {
+      const count = Math.min(FILL_FRAMES, znodes - from);
+      this.#asked = from + count;
+      const present = await this.#send(
         count,
-        0,
-        (i) => setDataFrame(i + 1, znodePath(base, from + i), data),
+        exists,
+        (i) => createFrame(i + 1, znodePath(base, from + i), data),
       );
+      if (present.length > 0) await this.#onPresent(from, count, present, data);
+      onProgress(from + count);
     }
-    onProgress(from + count);
   }
-}
 
-/** @param created how many creates each connection sent @param run of those creates */
-export async function clear(
-  runtime: Runtime,
-  options: LoadOptions,
-  run: number,
-  created: readonly number[],
-): Promise<void> {
-  const { base, znodes } = options;
-  const removeAll = async (count: number, pathOf: (index: number) => string): Promise<void> => {
+  /** @param present which of the `count` were there */
+  async #onPresent(
+    from: number,
+    count: number,
+    present: readonly number[],
+    data: Uint8Array,
+  ): Promise<void> {
+    const { base, reuse } = this.#options;
+    if (reuse) {
+      await this.#send(count, 0, (i) => setDataFrame(i + 1, znodePath(base, from + i), data));
+      return;
+    }
+    for (const index of present) this.#others.add(from + index);
+    const path = znodePath(base, from + (present[0] as number));
+    throw new Error(`${path} was made by somebody else meanwhile: choose another path`);
+  }
+
+  /**
+   * Nothing that was there before is removed, nor what others made.
+   * @param created how many creates each connection sent @param run of those creates
+   */
+  async clear(run: number, created: readonly number[]): Promise<void> {
+    const { base } = this.#options;
+    await this.#remove(
+      this.#asked,
+      (index) => this.#others.has(index) ? undefined : znodePath(base, index),
+    );
+    for (const [connection, count] of created.entries()) {
+      await this.#remove(count, (index) => createPath(base, run, connection, index));
+    }
+    // Not empty: something of somebody else's is there, and stays.
+    await this.#send(1, Code.notEmpty, () => deleteFrame(1, base));
+  }
+
+  async #remove(count: number, pathOf: (index: number) => string | undefined): Promise<void> {
     for (let from = 0; from < count; from += FILL_FRAMES) {
-      await sendAll(
-        runtime,
-        options,
-        Math.min(FILL_FRAMES, count - from),
+      const paths: string[] = [];
+      for (let index = from; index < Math.min(from + FILL_FRAMES, count); index++) {
+        const path = pathOf(index);
+        if (path !== undefined) paths.push(path);
+      }
+      await this.#send(
+        paths.length,
         Code.noNode,
-        (i) => deleteFrame(i + 1, pathOf(from + i)),
+        (i) => deleteFrame(i + 1, paths[i] as string),
       );
     }
-  };
-  await removeAll(znodes, (i) => znodePath(base, i));
-  for (const [connection, count] of created.entries()) {
-    await removeAll(count, (i) => createPath(base, run, connection, i));
   }
-  // Not empty: something of somebody else's is there, and stays.
-  await sendAll(runtime, options, 1, Code.notEmpty, () => deleteFrame(1, base));
+
+  #send(count: number, toleratedError: number, frameOf: FrameOf): Promise<readonly number[]> {
+    return count === 0
+      ? Promise.resolve([])
+      : sendAll(this.#runtime, this.#options, count, toleratedError, frameOf);
+  }
 }
 
-/** @returns how many replies had the tolerated error */
+/** @returns which of the frames had the tolerated error for a reply */
 function sendAll(
   runtime: Runtime,
   options: LoadOptions,
   count: number,
   toleratedError: number,
   frameOf: FrameOf,
-): Promise<number> {
+): Promise<readonly number[]> {
   const frames = Array.from({ length: count }, (_, i) => frameOf(i));
   const window = Math.max(
     1,

@@ -62,6 +62,28 @@ test("wrong use is told in one line, and so is a server that is not there", asyn
   assert.match(stderr, /^menagerie: The load failed: .*\n$/);
 });
 
+test("a --path that is there is refused, and nothing of it is changed", async () => {
+  const server = await startServer({ config: ["tickTime=2000", "admin.enableServer=false"] });
+  try {
+    const address = `127.0.0.1:${server.port}`;
+    await using client = await connect(address);
+    await client.create("/prod", "");
+    await client.create("/prod/z0000001", "theirs");
+    const flags = ["--connect", address, "--path", "/prod", "--mix", "setData", ...SHORT];
+    const { code, stdout, stderr } = await runCommand(["bench", ...flags, "--json"]);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(
+      stderr,
+      /^menagerie: The load failed: \/prod is there already.*another path.*deleteall \/prod .*\n$/,
+    );
+    const { data, stat } = await client.getData("/prod/z0000001");
+    assert.deepEqual([new TextDecoder().decode(data ?? undefined), stat.version], ["theirs", 0]);
+    assert.deepEqual((await client.getChildren("/prod")).children, ["z0000001"]);
+  } finally {
+    await server.stop();
+  }
+});
+
 test("what the servers refuse is told with what to do about it", async () => {
   const config = ["tickTime=2000", "admin.enableServer=false", "maxClientCnxns=3"];
   const server = await startServer({ config });
@@ -72,6 +94,12 @@ test("what the servers refuse is told with what to do about it", async () => {
     assert.match(
       many.stderr,
       /^menagerie: The load failed: .* maxClientCnxns from one address.*\n$/,
+    );
+    await using client = await connect(`127.0.0.1:${server.port}`);
+    assert.equal(
+      await client.exists("/bench"),
+      undefined,
+      "so that the next one finds the path free",
     );
     const orphan = await runCommand([...flags, "--path", "/no/such", "--json"]);
     assert.equal(orphan.code, 1);

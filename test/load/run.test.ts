@@ -36,7 +36,7 @@ test("every operation is answered as asked, by all connections, and counted", as
   ];
   for (const mix of mixes) {
     const phases: Phase[] = [];
-    const options = load(zk.connectString, { mix });
+    const options = load(zk.connectString, { mix, reuse: true });
     const result = await runLoad(host, options, { onPhase: (phase) => phases.push(phase) });
     const { min, max } = result.perConnection;
     assert.ok(min > 0 && max * 3 >= result.replies, JSON.stringify(result));
@@ -49,26 +49,76 @@ test("every operation is answered as asked, by all connections, and counted", as
   assert.equal(zk.view.sessionCount, 0);
 });
 
-test("the load leaves nothing behind unless told to, and nothing of others is taken away", async () => {
+test("the load leaves nothing behind unless told to, whether it succeeds or fails", async () => {
   await using zk = await startServer();
   await using client = await zk.connect();
   const mix = { getData: 1, create: 1 };
   await runLoad(host, load(zk.connectString, { mix, keep: false }));
   assert.equal(await client.exists("/bench"), undefined);
-  await client.create("/bench", "");
-  await client.create("/bench/mine", "");
-  await runLoad(host, load(zk.connectString, { mix, keep: false }));
-  assert.deepEqual((await client.getChildren("/bench")).children, ["mine"]);
+  const twoServers = `${zk.connectString},127.0.0.1:1`;
+  await assert.rejects(
+    runLoad(host, load(twoServers, { mix, keep: false })),
+    (error) => error instanceof Error && "code" in error && error.code === "REFUSED",
+  );
+  assert.equal(await client.exists("/bench"), undefined);
   await runLoad(host, load(zk.connectString, { keep: true }));
-  assert.equal((await client.getChildren("/bench")).children.length, 51);
+  assert.equal((await client.getChildren("/bench")).children.length, 50);
 });
 
-test("znodes that are there already get data of the size asked for", async () => {
+test("a load that fails while creates are under way removes them too", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  const mix = { getData: 1, create: 1 };
+  const running = runLoad(host, load(zk.connectString, { mix, seconds: 60, keep: false }), {
+    onPhase: (phase) => {
+      if (phase === "measure") void client.delete("/bench/z0000001");
+    },
+  });
+  await assert.rejects(running, /NO_NODE: .*the znodes were removed meanwhile/);
+  assert.equal(await client.exists("/bench"), undefined);
+});
+
+test("a path that is there is refused, and stays as it is", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  await client.create("/bench", "theirs");
+  await client.create("/bench/z0000001", "too");
+  for (const keep of [false, true]) {
+    await assert.rejects(
+      runLoad(host, load(zk.connectString, { keep, mix: { setData: 1, create: 1 } })),
+      /^Error: \/bench is there already.*: choose another path, or.*\(deleteall \/bench in/,
+    );
+  }
+  const text = async (path: string) =>
+    new TextDecoder().decode((await client.getData(path)).data ?? undefined);
+  assert.equal(await text("/bench"), "theirs");
+  assert.equal(await text("/bench/z0000001"), "too");
+  assert.deepEqual((await client.getChildren("/bench")).children, ["z0000001"]);
+});
+
+test("what somebody makes below the path while the load fills it stays as it is", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  let made: Promise<unknown> = Promise.resolve();
+  const znodes = 20_000, options = load(zk.connectString, { znodes, keep: false });
+  const running = runLoad(host, options, {
+    onFill: (count) => {
+      if (count < 10_000) made = client.create("/bench/z0019999", "theirs");
+    },
+  });
+  await assert.rejects(running, /\/bench\/z0019999 was made by somebody else/);
+  await made;
+  assert.deepEqual((await client.getChildren("/bench")).children, ["z0019999"]);
+});
+
+test("a load that reuses what is there gives it data of the size asked for, and leaves it", async () => {
   await using zk = await startServer();
   await using client = await zk.connect();
   await runLoad(host, load(zk.connectString, { dataBytes: 10 }));
-  await runLoad(host, load(zk.connectString, { dataBytes: 300, znodes: 60 }));
+  const options = { dataBytes: 300, znodes: 60, reuse: true, keep: false };
+  await runLoad(host, load(zk.connectString, options));
   assert.equal((await client.getData("/bench/z0000007")).data?.length, 300);
+  assert.equal((await client.getChildren("/bench")).children.length, 60);
 });
 
 test("connections are spread over the servers in turn", async () => {
@@ -78,7 +128,7 @@ test("connections are spread over the servers in turn", async () => {
   await runLoad(host, load(two.connectString, {}));
   const both = `${one.connectString},${two.connectString}`;
   let seen: number[] = [];
-  await runLoad(host, load(both, { connections: 4 }), {
+  await runLoad(host, load(both, { connections: 4, reuse: true }), {
     onPhase: (phase) => {
       if (phase === "measure") seen = [one.view.connectionCount, two.view.connectionCount];
     },
