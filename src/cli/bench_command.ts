@@ -22,7 +22,7 @@ const ABOUT = [
   "those took.",
   "",
   "Each connection keeps a window of requests outstanding. The znodes are made below --path first, and removed in " +
-  "the end. A latency is the time from the write that sent a request to the bytes that answered it; with a " +
+  "the end, also after Ctrl+C. A latency is the time from the write that sent a request to the bytes that answered it; with a " +
   "large window most of that is waiting in line.",
 ].join("\n");
 

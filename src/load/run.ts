@@ -2,16 +2,14 @@
 import { messageOf } from "../base/errors.ts";
 import type { Cancel, MonotonicMs, Runtime } from "../runtime.ts";
 import type { LoadConnection } from "./connection.ts";
-import { LoadZnodes, openConnection } from "./fill.ts";
+import { FINISH_SECONDS_MAX, Interrupted, LoadZnodes, openConnection } from "./fill.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadOptions } from "./options.ts";
 import { hasCreates, type Ring, ringOf } from "./requests.ts";
 
 /** Connections opened at a time. */
 const CONNECT_BATCH = 100;
-/** A server that does not answer by then is left alone; its sessions expire. */
-const FINISH_SECONDS_MAX = 20;
-/** The same where the load failed already, maybe because of that server. */
+/** What FINISH_SECONDS_MAX is to a load that failed already, maybe because of that server. */
 const FAILED_SECONDS_MAX = 2;
 
 export interface LoadResult {
@@ -38,6 +36,8 @@ export interface LoadWatcher {
   /** A phase begins; figures are of what lies between "measure" and "close". */
   readonly onPhase?: (phase: Phase) => void;
   readonly onFill?: (znodes: number) => void;
+  /** Resolves to end the load early: `runLoad` then fails with `Interrupted`, as soon as what it made is removed. */
+  readonly stop?: Promise<void>;
 }
 
 /**
@@ -52,12 +52,17 @@ export async function runLoad(
   const { onPhase = () => {} } = watcher;
   const znodes = new LoadZnodes(runtime, options), crew = new Crew(runtime, options);
   let result: LoadResult;
+  void watcher.stop?.then(() => {
+    znodes.stop();
+    crew.stop();
+  });
   try {
     onPhase("fill");
     if (!options.constant && !options.filled) await znodes.fill(watcher.onFill);
     result = await measured(runtime, options, crew, onPhase);
   } catch (error) {
-    if (znodes.mustClear) await crew.settle(FAILED_SECONDS_MAX);
+    const patience = error instanceof Interrupted ? FINISH_SECONDS_MAX : FAILED_SECONDS_MAX;
+    if (znodes.mustClear || error instanceof Interrupted) await crew.settle(patience);
     crew.close();
     if (znodes.mustClear) await clearAfter(error, options, znodes, crew, onPhase);
     throw error;
@@ -119,6 +124,8 @@ class Crew {
   readonly #failure: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #openCount = 0;
+  /** Of those that are still to be opened: their sessions are closed at once, or left to expire. */
+  #isFinishing = false;
   #isOver = false;
   #onAllEnded: () => void = () => {};
 
@@ -151,6 +158,12 @@ class Crew {
   async #open(index: number, shared: Ring): Promise<void> {
     const options = this.#options;
     const isFresh = hasCreates(options);
+    let isCounted = true;
+    const end = (): void => {
+      if (isCounted && --this.#openCount === 0) this.#onAllEnded();
+      isCounted = false;
+    };
+    this.#openCount++;
     const connection = await openConnection(this.#runtime, options, index, {
       ring: isFresh ? { ...shared, bytes: shared.bytes.slice() } : shared,
       window: options.window,
@@ -161,12 +174,15 @@ class Crew {
       latencies: this.#latencies,
       onEnd: (error) => {
         if (error !== undefined) this.#fail(error);
-        if (--this.#openCount === 0) this.#onAllEnded();
+        end();
       },
+    }).catch((error: unknown) => {
+      end();
+      throw error;
     });
     if (this.#isOver) return connection.close();
-    this.#openCount++;
     this.#connections[index] = connection;
+    if (this.#isFinishing) connection.finish();
   }
 
   /** @throws {Error} when a connection fails before */
@@ -207,12 +223,17 @@ class Crew {
   }
 
   #finished(): Promise<void> {
-    this.#isOver = true;
+    this.#isFinishing = true;
     return new Promise((resolve) => {
       this.#onAllEnded = resolve;
       for (const connection of this.#connections) connection?.finish();
       if (this.#openCount === 0) resolve();
     });
+  }
+
+  /** Whoever waits for something gets an end of it. */
+  stop(): void {
+    this.#fail(new Interrupted());
   }
 
   /** Also those that are still to be opened. */

@@ -6,6 +6,7 @@ import { DEFAULT_LOAD, type LoadOptions, type Mix } from "../../src/load/options
 import { formatReport } from "../../src/load/report.ts";
 import { type Phase, runLoad } from "../../src/load/run.ts";
 import { startServer } from "../../src/testing/index.ts";
+import { inSim } from "../support/in_process.ts";
 import { hostRuntime } from "../support/runtime.ts";
 
 const host = await hostRuntime();
@@ -76,6 +77,69 @@ test("a load that fails while creates are under way removes them too", async () 
   });
   await assert.rejects(running, /NO_NODE: .*the znodes were removed meanwhile/);
   assert.equal(await client.exists("/bench"), undefined);
+});
+
+test("a load that is interrupted removes what it made, at whatever it was", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  const mix = { getData: 1, create: 1 };
+  for (const at of ["fill", "filling", "connect", "warmup", "measure", "close"] as const) {
+    let interrupt: () => void = () => {};
+    const stop = new Promise<void>((resolve) => interrupt = resolve);
+    const znodes = at === "filling" ? 20_000 : 50, seconds = at === "close" ? 0.1 : 60;
+    const options = load(zk.connectString, { mix, keep: false, znodes, seconds });
+    const phases: string[] = [];
+    const running = runLoad(host, options, {
+      stop,
+      onPhase: (phase) => {
+        phases.push(phase);
+        if (phase === at) interrupt();
+      },
+      onFill: () => {
+        if (at === "filling") interrupt();
+      },
+    });
+    await assert.rejects(running, { name: "Interrupted", message: "The load was interrupted" });
+    const last = at === "filling" ? "fill" : at;
+    assert.deepEqual(phases.filter((phase) => phase !== "clear").at(-1), last);
+    assert.equal(await client.exists("/bench"), undefined, at);
+    assert.equal(zk.view.sessionCount, 1, "its sessions are closed, not left to expire");
+  }
+});
+
+test("a load that is interrupted leaves what it was to keep", async () => {
+  await using zk = await startServer();
+  await using client = await zk.connect();
+  let interrupt: () => void = () => {};
+  const stop = new Promise<void>((resolve) => interrupt = resolve);
+  const running = runLoad(host, load(zk.connectString, { keep: true, seconds: 60 }), {
+    stop,
+    onPhase: (phase) => {
+      if (phase === "measure") interrupt();
+    },
+  });
+  await assert.rejects(running, { name: "Interrupted" });
+  assert.equal((await client.getChildren("/bench")).children.length, 50);
+});
+
+test("an interrupted load does not wait for ever for a server that does not answer, and says what stays", async () => {
+  await inSim({ tickMs: 2000 }, async (stage) => {
+    const servers = [{ host: stage.host, port: stage.port }];
+    let interrupt: () => void = () => {};
+    const stop = new Promise<void>((resolve) => interrupt = resolve);
+    const options = load("127.0.0.1:1", { servers, keep: false, seconds: 600 });
+    const running = runLoad(stage.runtime, options, {
+      stop,
+      onPhase: (phase) => {
+        if (phase !== "measure") return;
+        stage.sim.network.partition("clients", "server");
+        interrupt();
+      },
+    });
+    const beganMs = stage.nowMs();
+    await assert.rejects(running, /interrupted; \/bench stays, for it could not be removed: /);
+    assert.ok(stage.nowMs() - beganMs < 60_000);
+  });
 });
 
 test("a path that is there is refused, and stays as it is", async () => {
