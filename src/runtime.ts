@@ -270,8 +270,8 @@ export interface Process {
   vitals(): Vitals;
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Whether standard output is a terminal. */
-  isTerminal(): boolean;
+  /** The terminal at standard output, as large as it is now; Infinity where it does not tell. Undefined: there is none. */
+  terminal(): { readonly rows: number; readonly columns: number } | undefined;
   /** Whether a terminal is at standard input, output or error. */
   hasTerminal(): boolean;
   onSignal(signal: Signal, handler: () => void): Cancel;

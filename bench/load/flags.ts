@@ -51,6 +51,7 @@ export function parseLoad(args: readonly string[]): BenchLoad {
     seed: numberOf("seed", values.seed, known.seed, 0, 2 ** 31),
     constant: values.constant,
     filled: values.filled,
+    reuse: true, // loads of one row run on one server, one after the other or side by side
     serverPid: values.pid === undefined ? undefined : numberOf("pid", values.pid, 0, 1, 2 ** 31),
     json: values.json,
   };

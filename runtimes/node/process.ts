@@ -29,7 +29,7 @@ export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
     vitals: nodeVitals,
     stdout: (text) => writeAll(1, text),
     stderr: (text) => writeAll(2, text),
-    isTerminal: () => isatty(1),
+    terminal,
     hasTerminal: () => terminals.length > 0,
     onSignal(signal: Signal, handler: () => void): Cancel {
       process.on(signal, handler);
@@ -43,6 +43,12 @@ export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
       return process.exit(exitCodeOf(code));
     },
   };
+}
+
+function terminal(): ReturnType<Process["terminal"]> {
+  if (!isatty(1)) return undefined;
+  const { rows, columns } = process.stdout;
+  return { rows: rows || Infinity, columns: columns || Infinity };
 }
 
 /** As by the signal that told of it, which nobody handles any more. */

@@ -44,7 +44,7 @@ export function simProcess(host: Host, signals: Map<Signal, Set<() => void>>): P
     }),
     stdout: (text) => void host.stdout.push(text),
     stderr: (text) => void host.stderr.push(text),
-    isTerminal: () => false,
+    terminal: () => undefined,
     hasTerminal: () => false,
     onSignal(signal, handler) {
       const handlers = signals.get(signal) ?? new Set();

@@ -5,32 +5,50 @@ import { pathProblem } from "../client/paths.ts";
 import { formatMix, type LoadOptions, parseMix } from "../load/options.ts";
 import { formatReport } from "../load/report.ts";
 import { type LoadResult, type LoadWatcher, type Phase, runLoad } from "../load/run.ts";
-import type { Runtime } from "../runtime.ts";
+import type { Runtime, Signal } from "../runtime.ts";
 import type { BenchFlags } from "./bench_command.ts";
 import { Exit } from "./failure.ts";
 import { oneLine } from "./one_line.ts";
+import { onInterrupt, SIGNAL_EXIT } from "./stop_signals.ts";
 import { VERSION } from "./version.ts";
 
 const SECONDS_MAX = 86_400;
 /** The fill is shown again after so many znodes. */
 const FILL_STEP = 100_000;
 
-/** Ends the process: 0, or 1 when the servers did not answer as asked. @throws {UsageError} flags that cannot be used */
+/**
+ * Ends the process: 0, or 1 when the servers did not answer as asked, or 130 or 143 when a signal ended it.
+ * @throws {UsageError} flags that cannot be used
+ */
 export async function bench(runtime: Runtime, flags: BenchFlags): Promise<never> {
   const options = optionsOf(flags);
   const { process } = runtime;
+  let interruptedBy: Signal | undefined;
+  const stop = new Promise<void>((resolve) =>
+    onInterrupt(runtime, (signal) => {
+      interruptedBy = signal;
+      const what = options.keep ? "stay (--keep)" : "are removed";
+      process.stderr(
+        `menagerie: ${signal}: the load ends, and its znodes ${what}; another signal, a second or more from now, ends at once\n`,
+      );
+      resolve();
+    })
+  );
+  const exitAs = (code: Exit): never =>
+    process.exit(interruptedBy === undefined ? code : SIGNAL_EXIT[interruptedBy]);
   let result: LoadResult;
   try {
-    result = await runLoad(runtime, options, watcher(runtime, options, flags));
+    result = await runLoad(runtime, options, { ...watcher(runtime, options, flags), stop });
   } catch (error) {
-    process.stderr(`menagerie: The load failed: ${oneLine(messageOf(error))}\n`);
-    return process.exit(Exit.failed);
+    const what = interruptedBy === undefined ? "The load failed: " : "";
+    process.stderr(`menagerie: ${what}${oneLine(messageOf(error))}\n`);
+    return exitAs(Exit.failed);
   }
   const text = flags.json === true
     ? JSON.stringify(recordOf(runtime, flags, options, result))
     : formatReport(options, result);
   process.stdout(`${text}\n`);
-  return process.exit(Exit.clean);
+  return exitAs(Exit.clean);
 }
 
 function recordOf(
@@ -96,6 +114,7 @@ function optionsOf(flags: BenchFlags): LoadOptions {
     seed: numberOf("--seed", flags.seed, 0, 0x7fff_ffff),
     constant: false,
     filled: false,
+    reuse: false,
     keep: flags.keep === true,
   };
 }

@@ -22,7 +22,7 @@ const ABOUT = [
   "those took.",
   "",
   "Each connection keeps a window of requests outstanding. The znodes are made below --path first, and removed in " +
-  "the end. A latency is the time from the write that sent a request to the bytes that answered it; with a " +
+  "the end, also after Ctrl+C. A latency is the time from the write that sent a request to the bytes that answered it; with a " +
   "large window most of that is waiting in line.",
 ].join("\n");
 
@@ -43,7 +43,11 @@ export function addBenchCommand(runtime: Runtime, program: Command): void {
       "host:port,... and a chroot; connections go to them in turn",
       "127.0.0.1:2181",
     )
-    .option("--path <path>", "the znode to work below; its parent must be there", "/bench")
+    .option(
+      "--path <path>",
+      "the znode to make and work below: not there yet, but its parent is",
+      "/bench",
+    )
     .option(
       "--mix <op=weight,...>",
       "what to ask for: getData, exists, getChildren, setData, create",

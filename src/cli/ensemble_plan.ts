@@ -1,6 +1,6 @@
 /** Who runs where in a local ensemble: numbers, ports, directories, commands and files of each server. */
 import { UsageError } from "../base/errors.ts";
-import type { Runtime } from "../runtime.ts";
+import { type Runtime, RuntimeError } from "../runtime.ts";
 import type { Member } from "../zab/membership.ts";
 import type { Sid } from "../zab/vote.ts";
 import { demandNoClash } from "./clash.ts";
@@ -89,6 +89,37 @@ async function portsOf(runtime: Runtime, options: EnsembleOptions): Promise<numb
     peerPort === 0 ? next() : peerPort + 2 * index,
     peerPort === 0 ? next() : peerPort + 2 * index + 1,
   ]);
+}
+
+/**
+ * Another program's server would be shown as one of the ensemble, whose own could not start.
+ * @throws {RuntimeError} the first port that cannot be had
+ */
+export async function demandFreePorts(
+  { net }: Pick<Runtime, "net">,
+  rows: readonly ServerRow[],
+): Promise<void> {
+  for (const { sid, clientPort, member } of rows) {
+    const peers = member.addresses.flatMap(({ quorumPort, electionPort }) => [
+      ["--peer-port", quorumPort] as const,
+      ["--peer-port", electionPort] as const,
+    ]);
+    for (const [flag, port] of [["--port", clientPort] as const, ...peers]) {
+      try {
+        const listener = await net.listen({ host: HOST, port }, (one) => one.close());
+        await listener.close();
+      } catch (error) {
+        if (!(error instanceof RuntimeError)) throw error;
+        const why = error.code === "ADDRESS_IN_USE"
+          ? "another program listens there"
+          : error.message;
+        throw new RuntimeError(
+          error.code,
+          `Cannot start server ${sid} on ${HOST}:${port}: ${why}; stop it, or choose another ${flag}`,
+        );
+      }
+    }
+  }
 }
 
 /** Held all at once, so that no two are the same. */

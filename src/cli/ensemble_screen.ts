@@ -67,6 +67,18 @@ export function redrawn(text: string): string {
   return `\u001b[H\u001b[J${text}\n`;
 }
 
+/** Whether all of it is seen at once: what has scrolled away cannot be drawn over. */
+export function fits(
+  text: string,
+  terminal: { readonly rows: number; readonly columns: number },
+): boolean {
+  const rows = text.split("\n").reduce(
+    (sum, line) => sum + Math.max(1, Math.ceil(line.length / terminal.columns)),
+    1, // the cursor's
+  );
+  return rows <= terminal.rows;
+}
+
 /** Reads the answer to `srvr`; undefined: it is none. */
 export function stateOf(
   answer: string,

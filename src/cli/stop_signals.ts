@@ -11,7 +11,11 @@ export interface Stoppable {
 }
 
 /** As shells tell a process that a signal ended it. */
-const SIGNAL_EXIT: Readonly<Record<Signal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+export const SIGNAL_EXIT: Readonly<Record<Signal, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGTERM: 143,
+};
 
 /**
  * One Ctrl+C may arrive twice: from the terminal, and passed on by npm. Neither that nor `timeout`, which signals the
@@ -64,6 +68,26 @@ export function onStopSignals(
       door = opened;
     },
   };
+}
+
+/**
+ * For a program that does one thing: the first signal asks for its end, one that comes more than a second later ends it
+ * at once.
+ */
+export function onInterrupt(
+  { process, clock }: Pick<Runtime, "process" | "clock">,
+  onFirst: (signal: Signal) => void,
+): void {
+  let sinceMs: MonotonicMs | undefined;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.onSignal(signal, () => {
+      const nowMs = clock.monotonicMs();
+      if (sinceMs === undefined) {
+        sinceMs = nowMs;
+        onFirst(signal);
+      } else if (nowMs - sinceMs >= SAME_REQUEST_MS) process.exit(SIGNAL_EXIT[signal]);
+    });
+  }
 }
 
 /**

@@ -59,8 +59,8 @@ function refusal(err: number): Error {
 export class LoadConnection implements HeadSink {
   /** Replies since the last reset. */
   replies = 0;
-  /** Replies with the tolerated error. */
-  tolerated = 0;
+  /** Places in the ring whose replies had the tolerated error. */
+  readonly tolerated: number[] = [];
   /** Creates sent so far. */
   created = 0;
   readonly #net: Connection;
@@ -168,7 +168,7 @@ export class LoadConnection implements HeadSink {
         }; error ${err}; length ${length}, wanted ${wanted}`,
       );
     }
-    if (err !== 0) this.tolerated++;
+    if (err !== 0) this.tolerated.push(place);
     this.#replyAt = place + 1 === ring.frames ? 0 : place + 1;
     this.#answeredInChunk++;
   }

@@ -26,7 +26,9 @@ export interface LoadOptions {
   readonly constant: boolean;
   /** The znodes are there already, with data of that size. */
   readonly filled: boolean;
-  /** The znodes stay when it is over. */
+  /** A base that is there is a former load's, and its znodes get new data. Else it is somebody's, and refused. */
+  readonly reuse: boolean;
+  /** The znodes stay when it is over. They do so too where the base was there before. */
   readonly keep: boolean;
 }
 
@@ -43,6 +45,7 @@ export const DEFAULT_LOAD: LoadOptions = {
   seed: 1,
   constant: false,
   filled: false,
+  reuse: false,
   keep: true,
 };
 

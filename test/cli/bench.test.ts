@@ -1,10 +1,11 @@
 // `menagerie bench`, as a user runs it, against a server elsewhere.
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { connect } from "../../src/client/index.ts";
 import { freePort } from "../support/ports.ts";
 import { startServer } from "../support/server.ts";
-import { runCommand } from "./cli.ts";
+import { runCommand, startServerCommand, untilWritten } from "./cli.ts";
 
 const SHORT = ["--znodes", "20", "--size", "50", "--duration", "0.2", "--warmup", "0.1"];
 
@@ -62,6 +63,56 @@ test("wrong use is told in one line, and so is a server that is not there", asyn
   assert.match(stderr, /^menagerie: The load failed: .*\n$/);
 });
 
+test("a --path that is there is refused, and nothing of it is changed", async () => {
+  const server = await startServer({ config: ["tickTime=2000", "admin.enableServer=false"] });
+  try {
+    const address = `127.0.0.1:${server.port}`;
+    await using client = await connect(address);
+    await client.create("/prod", "");
+    await client.create("/prod/z0000001", "theirs");
+    const flags = ["--connect", address, "--path", "/prod", "--mix", "setData", ...SHORT];
+    const { code, stdout, stderr } = await runCommand(["bench", ...flags, "--json"]);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(
+      stderr,
+      /^menagerie: The load failed: \/prod is there already.*another path.*deleteall \/prod .*\n$/,
+    );
+    const { data, stat } = await client.getData("/prod/z0000001");
+    assert.deepEqual([new TextDecoder().decode(data ?? undefined), stat.version], ["theirs", 0]);
+    assert.deepEqual((await client.getChildren("/prod")).children, ["z0000001"]);
+  } finally {
+    await server.stop();
+  }
+});
+
+for (
+  const [signal, code, znodes, phase] of [
+    ["SIGINT", 130, "1000000", / {2}\d+ of 1000000\n/],
+    ["SIGTERM", 143, "1000", /measuring for 600 s\n/],
+  ] as const
+) {
+  test(`a load of ${znodes} znodes that gets ${signal} ends, says so, and removes them`, async () => {
+    const server = await startServer({ config: ["tickTime=2000", "admin.enableServer=false"] });
+    try {
+      const address = `127.0.0.1:${server.port}`;
+      await using client = await connect(address);
+      const flags = ["--connect", address, "--znodes", znodes, "--size", "10", "--warmup", "0"];
+      const bench = startServerCommand(
+        ["bench", ...flags, "--mix", "getData,create", "--duration", "600"],
+      );
+      await untilWritten(bench, phase);
+      process.kill(bench.pid, signal);
+      process.kill(bench.pid, signal); // as from the terminal, and passed on by npm
+      assert.equal(await bench.ended, code, bench.log());
+      assert.match(bench.log(), new RegExp(`menagerie: ${signal}: the load ends, and its znodes`));
+      assert.match(bench.log(), /removing the znodes\nmenagerie: The load was interrupted\n$/);
+      assert.equal(await client.exists("/bench"), undefined);
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
 test("what the servers refuse is told with what to do about it", async () => {
   const config = ["tickTime=2000", "admin.enableServer=false", "maxClientCnxns=3"];
   const server = await startServer({ config });
@@ -72,6 +123,12 @@ test("what the servers refuse is told with what to do about it", async () => {
     assert.match(
       many.stderr,
       /^menagerie: The load failed: .* maxClientCnxns from one address.*\n$/,
+    );
+    await using client = await connect(`127.0.0.1:${server.port}`);
+    assert.equal(
+      await client.exists("/bench"),
+      undefined,
+      "so that the next one finds the path free",
     );
     const orphan = await runCommand([...flags, "--path", "/no/such", "--json"]);
     assert.equal(orphan.code, 1);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServerRow } from "../../src/cli/ensemble_plan.ts";
-import { NO_STATE, stateOf, tableOf } from "../../src/cli/ensemble_screen.ts";
+import { fits, NO_STATE, stateOf, tableOf } from "../../src/cli/ensemble_screen.ts";
 import type { Sid } from "../../src/zab/vote.ts";
 
 const ANSWER = `Zookeeper version: 3.9.5-1, built on 2026-01-01 00:00 UTC
@@ -60,4 +60,11 @@ test("columns are as wide as what is in them", () => {
       "2   node     0    2182  starting                                            /e/2",
     ].join("\n"),
   );
+});
+
+test("a text fits a terminal that has a row for each of its lines, and one for the cursor", () => {
+  assert.equal(fits("one\n\nthree", { rows: 4, columns: 5 }), true);
+  assert.equal(fits("one\n\nthree", { rows: 3, columns: 5 }), false);
+  assert.equal(fits("one\n\nthree", { rows: 4, columns: 4 }), false, "the last takes two");
+  assert.equal(fits("one\n\nthree", { rows: Infinity, columns: Infinity }), true);
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "node:test";
 import { silentLog } from "../../src/base/log.ts";
-import { onStopSignals } from "../../src/cli/stop_signals.ts";
+import { onInterrupt, onStopSignals } from "../../src/cli/stop_signals.ts";
 import type { MonotonicMs, Signal } from "../../src/runtime.ts";
 import type { ServerProcess } from "../support/child.ts";
 import { hostRuntime } from "../support/runtime.ts";
@@ -40,7 +40,15 @@ async function stage(hasTerminal: boolean) {
   };
   const clock = { ...runtime.clock, monotonicMs: () => time.nowMs as MonotonicMs };
   const stopping = onStopSignals({ process, clock }, silentLog);
-  return { seen, time, stopping, server, send: (signal: Signal) => handlers.get(signal)?.() };
+  return {
+    process,
+    clock,
+    seen,
+    time,
+    stopping,
+    server,
+    send: (signal: Signal) => handlers.get(signal)?.(),
+  };
 }
 
 test("the first signal stops the server, one a second later ends it at once", async () => {
@@ -58,6 +66,20 @@ test("the first signal stops the server, one a second later ends it at once", as
   send("SIGINT");
   send("SIGTERM");
   assert.deepEqual(seen, { stops: 1, exits: [0, 130, 143] });
+});
+
+test("a program that is interrupted ends in order, and at once a second later", async () => {
+  const { process, clock, seen, time, send } = await stage(true);
+  const heard: Signal[] = [];
+  onInterrupt({ process, clock }, (signal) => heard.push(signal));
+  send("SIGINT");
+  time.nowMs += 999;
+  send("SIGINT");
+  assert.deepEqual([heard, seen.exits], [["SIGINT"], []]);
+  time.nowMs += 1;
+  send("SIGINT");
+  send("SIGTERM");
+  assert.deepEqual([heard, seen.exits], [["SIGINT"], [130, 143]]);
 });
 
 test("the end of the terminal stops the server; without one at the start a hangup does nothing", async () => {
