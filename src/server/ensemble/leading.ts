@@ -15,6 +15,7 @@ import type { Replica } from "../replica.ts";
 import type { LeaderRole, LeaderWrites } from "../role.ts";
 import type { ServerTxn } from "../server_txn.ts";
 import type { LeadingView } from "../view.ts";
+import { type Backlog, SyncRefused } from "./backlog.ts";
 import { Handshakes } from "./handshakes.ts";
 import { LearnerLink, type LearnerLinkHost } from "./learner_link.ts";
 import { LiveFeed } from "./live_feed.ts";
@@ -22,7 +23,7 @@ import { MachineDriver } from "./machine_driver.ts";
 import { limitsOf, packetBytesMax, type RoleParts } from "./parts.ts";
 import { ProposedBytes } from "./proposed_bytes.ts";
 import type { QuorumPort } from "./quorum_port.ts";
-import { SyncRefused, SyncSender, SyncThrottle } from "./sync_sender.ts";
+import { sendUntilHeld, SyncSender, SyncThrottle } from "./sync_sender.ts";
 
 /** So few clients are answered before the followers hear of the commit: to wake them takes as long as the answer. */
 const ANSWERED_FIRST_MAX = 8;
@@ -281,8 +282,9 @@ export class LeadingRole implements LearnerLinkHost {
     this.#syncs.set(link.id, sender);
     sender.run(lastZxid, epoch).then((isDone) => {
       this.#syncs.delete(link.id);
-      if (!isDone || this.#isOver || link.isGone) return;
-      this.#driver.dispatch({ kind: "synced", link: link.id, through: link.syncedThrough });
+      const { backlog } = link;
+      if (!isDone || this.#isOver || link.isGone || backlog === undefined) return;
+      this.#driver.dispatch({ kind: "synced", link: link.id, through: backlog.through });
     }).catch((error: unknown) => this.#syncFailed(link, error));
   }
 
@@ -295,12 +297,20 @@ export class LeadingRole implements LearnerLinkHost {
   }
 
   #goLive(link: LearnerLink): void {
-    const { cursor } = link;
-    if (cursor === undefined) return link.tooSlow();
+    const { backlog } = link;
+    if (backlog === undefined) return;
     link.goLive();
-    link.cursor = undefined;
     writePacket(link.output.w, PacketType.upToDate, -1);
-    this.#feed.add(link, link.syncedThrough, cursor);
+    if (backlog.cursor !== undefined) return this.#feedLink(link, backlog);
+    sendUntilHeld(link, backlog)
+      .then(() => this.#feedLink(link, backlog))
+      .catch((error: unknown) => this.#syncFailed(link, error));
+  }
+
+  #feedLink(link: LearnerLink, backlog: Backlog): void {
+    if (this.#isOver || link.isGone) return;
+    this.#feed.add(link, backlog.through, backlog);
+    link.backlog = undefined;
   }
 
   // ------------------------------------------------------------------------------ as the links see it

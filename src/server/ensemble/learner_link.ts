@@ -19,7 +19,7 @@ import type { Sid } from "../../zab/vote.ts";
 import { Fifo } from "../../base/fifo.ts";
 import type { ObserverView } from "../view.ts";
 import type { LeaderWrites, RemoteOrigin } from "../role.ts";
-import type { HistoryCursor } from "./history.ts";
+import type { Backlog } from "./backlog.ts";
 import { LinkOutput } from "./link_output.ts";
 import type { FedLink } from "./live_feed.ts";
 
@@ -51,9 +51,8 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
   readonly output: LinkOutput;
   sid = NO_SID;
   isObserver = false;
-  /** What the sync held, and the place behind it. */
-  syncedThrough = 0 as Zxid;
-  cursor: HistoryCursor | undefined;
+  /** What follows what it was sent, until it is live. */
+  backlog: Backlog | undefined;
   readonly #establishedMs: number;
   #packets = 0;
   #requests = 0;
@@ -151,7 +150,7 @@ export class LearnerLink implements PacketSink, RemoteOrigin, FedLink {
     this.#isGone = true;
     this.output.end();
     this.#connection.close();
-    this.cursor?.close();
+    this.backlog?.close();
     this.#host.onGone(this, reason);
   }
 

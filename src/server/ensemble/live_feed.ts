@@ -89,13 +89,13 @@ export class LiveFeed {
     return this.#links.size;
   }
 
-  /** @param through it has everything up to here, and nothing behind it; @param cursor held it so far */
-  add(link: FedLink, through: Zxid, cursor: HistoryCursor): void {
+  /** @param through it has everything up to here, and nothing behind it; @param held what held the rest so far */
+  add(link: FedLink, through: Zxid, held: { close(): void }): void {
     const feeding = new Feeding(link, through);
     this.#links.set(link, feeding);
     if (link.isObserver) this.#observers++;
     const isHeld = feeding.detach(this.#history);
-    cursor.close();
+    held.close();
     link.committed(through);
     if (isHeld) this.#catchUp(feeding);
     else link.tooSlow();

@@ -5,32 +5,27 @@
 import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { formatZxid, type Zxid, ZXID_NONE, zxidOf } from "../../base/zxid.ts";
-import type { LogRange } from "../../storage/log_range.ts";
 import type { StorageContext } from "../../storage/host.ts";
 import { SnapshotStream } from "../../storage/snapshot_stream.ts";
 import { SnapshotStopped } from "../../storage/snapshot_writer.ts";
 import { PacketType, writeDataPacket, writeNewLeader, writePacket } from "../../zab/packets.ts";
 import { chooseSync, SyncWalk } from "../../zab/sync_choice.ts";
-import type { Persistence } from "../persistence.ts";
 import type { ServerStats } from "../stats.ts";
-import type { History, HistoryCursor } from "./history.ts";
+import { Backlog, type BacklogParts, SyncRefused } from "./backlog.ts";
 import type { LearnerLink } from "./learner_link.ts";
 import type { EnsembleOptions } from "./options.ts";
 
 /** Gathered before it leaves; between two the socket is waited for. */
 const STEP_BYTES = 256 * 1024;
 
-export interface SyncParts {
+export interface SyncParts extends BacklogParts {
   readonly context: StorageContext;
-  readonly storage: Persistence;
-  readonly history: History;
   readonly options: EnsembleOptions;
   readonly stats: ServerStats;
   readonly log: Log;
   readonly configText: string;
   /** Pauses between slices of a snapshot: clients are served. */
   readonly isServing: () => boolean;
-  readonly committed: () => Zxid;
   /** The learner took some of it: a sync that stands still is given up after initLimit. */
   readonly onProgress: () => void;
 }
@@ -61,9 +56,6 @@ export class SyncThrottle {
   }
 }
 
-/** The learner has to come again. */
-export class SyncRefused extends Error {}
-
 export class SyncSender {
   readonly #parts: SyncParts;
   readonly #link: LearnerLink;
@@ -84,7 +76,7 @@ export class SyncSender {
   }
 
   /**
-   * Sets the link's `syncedThrough` and the cursor behind it.
+   * Sets the link's `backlog`: what comes behind NEWLEADER.
    * @returns false: the connection has ended. @throws {SyncRefused}; CorruptionError, RuntimeError of the own log
    */
   async run(peerLast: Zxid, epoch: number): Promise<boolean> {
@@ -101,7 +93,7 @@ export class SyncSender {
       case "diff":
       case "trunc":
         this.#begin(choice.kind, choice.zxid);
-        this.#hold(last, this.#cursorAfter(last));
+        this.#hold(last);
         break;
       case "walkMemory":
         if (!await this.#walkMemory(peerLast, last)) await this.#snap();
@@ -112,13 +104,13 @@ export class SyncSender {
       default:
         await this.#snap();
     }
-    if (link.isGone) return false;
+    if (link.isGone || link.backlog === undefined) return false;
     writeNewLeader(link.output.w, zxidOf(epoch, 0), this.#parts.configText);
     link.output.flush();
     this.#parts.log.info("Learner is synced", {
       sid: link.sid,
       from: formatZxid(peerLast),
-      through: formatZxid(link.syncedThrough),
+      through: formatZxid(link.backlog.through),
       txns: this.#sent,
     });
     return true;
@@ -132,19 +124,13 @@ export class SyncSender {
     writePacket(output.w, kind === "diff" ? PacketType.diff : PacketType.trunc, zxid);
   }
 
-  /** The link lets go of it when it ends. */
-  #hold(through: Zxid, cursor: HistoryCursor): void {
-    const link = this.#link;
-    if (link.cursor !== cursor) link.cursor?.close();
-    link.syncedThrough = through;
-    link.cursor = cursor;
-    if (link.isGone) cursor.close();
-  }
-
-  #cursorAfter(zxid: Zxid): HistoryCursor {
-    const cursor = this.#parts.history.cursorAfter(zxid, () => this.#link.tooSlow());
-    if (cursor === undefined) throw new SyncRefused("the history went on without it");
-    return cursor;
+  /** The learner has everything through this. The link lets go of what is held when it ends. */
+  #hold(through: Zxid): Backlog {
+    const link = this.#link, backlog = new Backlog(this.#parts, through);
+    link.backlog?.close();
+    link.backlog = backlog;
+    if (link.isGone) backlog.close();
+    return backlog;
   }
 
   get #isVoter(): boolean {
@@ -159,31 +145,16 @@ export class SyncSender {
     try {
       const walk = new SyncWalk(peerLast);
       walk.take(history.floor(peerLast));
-      return await this.#walk(walk, this.#cursorAfter(peerLast), last);
+      const next = this.#hold(peerLast).cursor?.peek();
+      if (next !== undefined && next <= last && walk.take(next) === "snap") return false;
+      const op = walk.end();
+      if (op === undefined) return false;
+      this.#begin(op.kind, op.kind === "trunc" ? op.zxid : last);
+      await this.#sendRest();
+      return true;
     } finally {
       release();
     }
-  }
-
-  /** The rest of a walk, from a cursor on. */
-  async #walk(walk: SyncWalk, cursor: HistoryCursor, last: Zxid): Promise<boolean> {
-    this.#hold(last, cursor);
-    while ((cursor.peek() ?? Infinity) <= last) {
-      cursor.next();
-      const { zxid, bytes, start, end } = cursor;
-      if (!this.#take(walk, last, zxid, bytes, start, end)) {
-        cursor.close();
-        if (this.#isBegun) throw new SyncRefused("the history of this server has a gap");
-        return false;
-      }
-      if (this.#isFull) await this.#step();
-      if (this.#link.isGone) return true;
-    }
-    if (this.#isBegun) return true;
-    const op = walk.end();
-    if (op === undefined) return false;
-    this.#begin(op.kind, op.kind === "trunc" ? op.zxid : last);
-    return true;
   }
 
   /** @returns false: this walk leads nowhere */
@@ -198,14 +169,30 @@ export class SyncSender {
     const verdict = walk.take(zxid);
     if (verdict === "snap") return false;
     if (verdict === "skip") return true;
-    const { op } = walk, { w } = this.#link.output;
+    const { op } = walk;
     if (!this.#isBegun && op !== undefined) {
       this.#begin(op.kind, op.kind === "trunc" ? op.zxid : last);
     }
+    this.#put(zxid, bytes, start, end);
+    return true;
+  }
+
+  #put(zxid: Zxid, bytes: Uint8Array, start: number, end: number): void {
+    const { w } = this.#link.output;
     writeDataPacket(w, PacketType.proposal, zxid, bytes, start, end);
     writePacket(w, PacketType.commit, zxid);
     this.#sent++;
-    return true;
+  }
+
+  /**
+   * What was committed meanwhile. A snapshot shows in part what was applied while it was sent, which no client may see; and
+   * the less is left behind NEWLEADER, the sooner the learner keeps up.
+   */
+  async #sendRest(): Promise<void> {
+    await this.#link.backlog?.send((zxid, bytes, start, end) => {
+      this.#put(zxid, bytes, start, end);
+      return this.#isFull ? this.#step() : undefined;
+    });
   }
 
   get #isFull(): boolean {
@@ -221,40 +208,31 @@ export class SyncSender {
 
   /** The log up to where memory begins, then memory. @returns false: nothing was sent, only a snapshot helps */
   async #walkLog(peerLast: Zxid, last: Zxid): Promise<boolean> {
-    const { storage, history } = this.#parts, link = this.#link;
-    const release = this.#throttle.enter("diff", this.#isVoter);
-    const base = history.base;
-    let range: LogRange | undefined;
+    const link = this.#link, release = this.#throttle.enter("diff", this.#isVoter);
     try {
-      const cursor = this.#cursorAfter(base);
-      this.#hold(link.syncedThrough, cursor);
-      range = await storage.recovered.openRange(peerLast);
-      const { before } = range;
-      if (!await this.#isWorthwhile(range.bytes)) return this.#giveUp(cursor);
-      let walk: SyncWalk | undefined, isLost = false;
-      const end = await range.read(base, (zxid, bytes, start, end) => {
-        walk ??= new SyncWalk(peerLast, before === ZXID_NONE ? undefined : before);
-        if (isLost || !this.#take(walk, last, zxid, bytes, start, end)) {
-          isLost = true;
-          return;
-        }
-        return this.#isFull ? this.#step() : undefined;
+      let isLost = false;
+      const end = await this.#hold(peerLast).readLog(async (range) => {
+        if (!await this.#isWorthwhile(range.bytes)) return undefined;
+        let walk: SyncWalk | undefined;
+        return (zxid, bytes, start, end) => {
+          walk ??= new SyncWalk(peerLast, range.before === ZXID_NONE ? undefined : range.before);
+          if (isLost || !this.#take(walk, last, zxid, bytes, start, end)) {
+            isLost = true;
+            return;
+          }
+          return this.#isFull ? this.#step() : undefined;
+        };
       });
       if (link.isGone) return true;
-      if (end.kind !== "through" || isLost || walk === undefined) {
-        if (this.#isBegun) throw new SyncRefused(`the log of this server ends (${end.kind})`);
-        return this.#giveUp(cursor);
+      if (end !== "through" || isLost) {
+        if (this.#isBegun) throw new SyncRefused(`the log of this server ends (${end})`);
+        return false;
       }
-      return await this.#walk(walk, cursor, last);
+      await this.#sendRest();
+      return true;
     } finally {
       release();
-      await range?.close();
     }
-  }
-
-  #giveUp(cursor: HistoryCursor): false {
-    cursor.close();
-    return false;
   }
 
   /** Files as long as they lie there, padding included, as Apache counts them. */
@@ -271,7 +249,7 @@ export class SyncSender {
     try {
       const stream = new SnapshotStream(context, storage.db);
       this.#stopStream = () => stream.stop();
-      this.#hold(stream.zxid, this.#cursorAfter(stream.zxid));
+      this.#hold(stream.zxid);
       stats.counters.snapSyncs++;
       log.info("Syncing a learner", { sid: link.sid, by: "snap", zxid: formatZxid(stream.zxid) });
       writePacket(link.output.w, PacketType.snap, stream.zxid);
@@ -284,7 +262,7 @@ export class SyncSender {
         },
       }, this.#pacing());
       log.info("Snapshot sent", { sid: link.sid, bytes: stream.bytes });
-      await this.#behindSnapshot();
+      await this.#sendRest();
     } catch (error) {
       if (!(error instanceof SnapshotStopped)) throw error;
       if (!link.isGone) throw new SyncRefused(messageOf(error));
@@ -304,19 +282,19 @@ export class SyncSender {
       return isServing() && !isIdle;
     };
   }
+}
 
-  /** What was applied while the snapshot was sent shows in it in part: no client may see that. */
-  async #behindSnapshot(): Promise<void> {
-    const last = this.#parts.committed(), { w } = this.#link.output;
-    const cursor = this.#link.cursor as HistoryCursor;
-    while (!this.#link.isGone && (cursor.peek() ?? Infinity) <= last) {
-      cursor.next();
-      const { zxid, bytes, start, end } = cursor;
-      writeDataPacket(w, PacketType.proposal, zxid, bytes, start, end);
-      writePacket(w, PacketType.commit, zxid);
-      this.#sent++;
-      if (this.#isFull) await this.#step();
-    }
-    if (last > this.#link.syncedThrough) this.#hold(last, cursor);
-  }
+/** Behind UPTODATE: what memory has let go of since NEWLEADER. @throws as `Backlog.send` */
+export async function sendUntilHeld(link: LearnerLink, backlog: Backlog): Promise<void> {
+  const { output, isObserver } = link, { w } = output;
+  link.committed(backlog.through);
+  await backlog.send((zxid, bytes, start, end) => {
+    const type = isObserver ? PacketType.inform : PacketType.proposal;
+    writeDataPacket(w, type, zxid, bytes, start, end);
+    if (!isObserver) writePacket(w, PacketType.commit, zxid);
+    link.committed(zxid);
+    if (w.pos < STEP_BYTES) return;
+    output.flush();
+    return output.drained();
+  });
 }

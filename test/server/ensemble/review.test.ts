@@ -91,8 +91,7 @@ function goingLink(): { readonly isGone: boolean } {
     sid: 2,
     isObserver: false,
     isGone: false,
-    syncedThrough: 0,
-    cursor: undefined as { close(): void } | undefined,
+    backlog: undefined as { close(): void } | undefined,
     tooSlow: () => {},
     output: {
       w: new Writer(1024),
@@ -100,7 +99,7 @@ function goingLink(): { readonly isGone: boolean } {
       flush(): void {
         this.w.pos = 0;
         link.isGone = true;
-        link.cursor?.close();
+        link.backlog?.close();
       },
       drained: () => Promise.resolve(),
     },
