@@ -1,5 +1,6 @@
 /** `npm run bench -- [WHAT] [ARGS]`: the benches by name; without one, the suite. */
 import process from "node:process";
+import { dropAdditions } from "./support/environment.ts";
 import { refusalOf } from "./support/refusal.ts";
 import { endOnSignals } from "./support/signals.ts";
 
@@ -13,31 +14,70 @@ function program(load: () => Promise<unknown>): Bench {
   };
 }
 
-const BENCHES: Readonly<Record<string, Bench>> = {
-  rows: async (args) => await (await import("./suite/main.ts")).suite(args),
-  "read-ratio": async (args) => await (await import("./known_charts.ts")).readRatio(args),
-  failures: async (args) => await (await import("./known_charts.ts")).failures(args),
-  micro: async (args) => (await import("./micro/main.ts")).micro(args),
-  profiles: async (args) => await (await import("./profiles/main.ts")).profiles(args),
-  failover: async (args) => await (await import("./failover.ts")).failover(args),
-  http: async (args) => await (await import("./http.ts")).http(args),
-  load: program(() => import("./load/main.ts")),
-  "in-process": program(() => import("./load/in_process.ts")),
-  "metrics-cost": async (args) => await (await import("./load/metrics_cost.ts")).metricsCost(args),
-  codec: program(() => import("./codec.ts")),
-  tree: program(() => import("./tree.ts")),
+const BENCHES: Readonly<Record<string, readonly [what: string, run: Bench]>> = {
+  rows: [
+    "every row of the suite beside Apache's server, or those named",
+    async (args) => await (await import("./suite/main.ts")).suite(args),
+  ],
+  "read-ratio": [
+    "throughput by read ratio for 3, 5 and 7 servers",
+    async (args) => await (await import("./known_charts.ts")).readRatio(args),
+  ],
+  failures: [
+    "throughput over time while servers fail",
+    async (args) => await (await import("./known_charts.ts")).failures(args),
+  ],
+  micro: [
+    "each hot function beside its baseline [--save]",
+    async (args) => (await import("./micro/main.ts")).micro(args),
+  ],
+  profiles: [
+    "CPU profiles of the workloads [--keep FOLDER]",
+    async (args) => await (await import("./profiles/main.ts")).profiles(args),
+  ],
+  failover: [
+    "time without service after kill -9 of a leader",
+    async (args) => await (await import("./failover.ts")).failover(args),
+  ],
+  http: [
+    "the HTTP door: reads beside etcd, streams",
+    async (args) => await (await import("./http.ts")).http(args),
+  ],
+  load: ["the generator alone, against any server", program(() => import("./load/main.ts"))],
+  "in-process": [
+    "the whole server in one process, without sockets",
+    program(() => import("./load/in_process.ts")),
+  ],
+  "metrics-cost": [
+    "CPU of a request with metrics and without",
+    async (args) => await (await import("./load/metrics_cost.ts")).metricsCost(args),
+  ],
+  codec: ["checksums and groups of entries", program(() => import("./codec.ts"))],
+  tree: ["the tree", program(() => import("./tree.ts"))],
 };
+
+async function printHelp(): Promise<void> {
+  console.log("Usage: npm run bench -- [WHAT] [ARGS]      without WHAT: rows\n");
+  for (const [name, [what]] of Object.entries(BENCHES)) console.log(`  ${name.padEnd(14)}${what}`);
+  console.log(`\n${(await import("./suite/settings.ts")).SUITE_USAGE}`);
+}
 
 endOnSignals();
 const [first = "rows", ...rest] = process.argv.slice(2);
 const isFlag = first.startsWith("-");
 const bench = BENCHES[isFlag ? "rows" : first];
-if (bench === undefined) {
+if (["--help", "-h", "help"].includes(first) || (first === "rows" && rest.includes("--help"))) {
+  await printHelp();
+} else if (bench === undefined) {
   console.error(`Cannot run the bench "${first}": wanted ${Object.keys(BENCHES).join(", ")}`);
   process.exitCode = 2;
 } else {
+  const dropped = dropAdditions(process.env);
+  if (dropped.length > 0) {
+    console.error(`Left out of the environment of all that is measured: ${dropped.join(", ")}`);
+  }
   try {
-    await bench(isFlag ? [first, ...rest] : rest);
+    await bench[1](isFlag ? [first, ...rest] : rest);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
