@@ -39,8 +39,7 @@ export async function loadConfiguration(
   }
   const all = [...notices, ...doubtfulPaths(settings, file)];
   if (group === undefined) return { server: withId, log, notices: all, group };
-  const isPortGiven = effectiveSettings(settings).has("clientPort");
-  const joined = joinEnsemble(withId, group, serverId, myIdPath, isPortGiven);
+  const joined = joinEnsemble(withId, group, serverId, myIdPath, effectiveSettings(settings));
   return { server: joined.server, log, notices: [...all, ...joined.notices], group };
 }
 

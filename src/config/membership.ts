@@ -116,36 +116,71 @@ export function applyOnlyMember(
   draft: Draft,
   group: Group,
   effective: ReadonlyMap<string, Setting>,
+  notices: Notice[],
 ): void {
   const [member] = group.members.values();
-  if (member?.client === undefined) return;
-  const given = effective.get("clientPort");
-  const { host, port } = member.client;
-  if (draft.clientPort === undefined || given === undefined) {
-    draft.clientPort = port;
-    if (host !== "0.0.0.0") draft.clientPortAddress ??= host;
-  } else if (draft.clientPort !== port && / line \d+$/.test(given.source)) {
-    throw twoPorts(draft.clientPort, given.source, port, group.sources.get(member.sid) ?? "");
-  }
+  if (member === undefined) return;
+  Object.assign(draft, clientDoor(member, group, effective, draft, notices));
 }
 
-function twoPorts(one: number, where: string, other: number, source: string): UsageError {
-  return new UsageError(
-    `Cannot use two client ports: ${one} (${where}) and ${other} (${source}); leave one out`,
-  );
+/** Two ports for clients: another mistake than a wrong myid. */
+export class TwoPortsError extends UsageError {}
+
+type ClientDoor = Pick<Draft, "clientPort" | "clientPortAddress">;
+
+/**
+ * Where the server's line has it listen, which counts more than the rest of the file, as with Apache: a file's clientPort does
+ * not open to all what the line keeps on one address. Flags and variables win over both.
+ * @param stated what flags, variables and the file say
+ * @throws {TwoPortsError}
+ */
+function clientDoor(
+  { sid, client }: Member,
+  group: Group,
+  given: ReadonlyMap<string, Setting>,
+  stated: ClientDoor,
+  notices: Notice[],
+): ClientDoor {
+  if (client === undefined) return {};
+  const source = group.sources.get(sid) ?? "";
+  const port = given.get("clientPort"), address = given.get("clientPortAddress");
+  if (port !== undefined && isOfFile(port) && stated.clientPort !== client.port) {
+    throw new TwoPortsError(
+      `Cannot use two client ports: ${stated.clientPort} (${port.source}) and ${client.port} (${source}); leave one out`,
+    );
+  }
+  const ported = port === undefined ? { clientPort: client.port } : {};
+  const isGiven = address !== undefined && !isOfFile(address);
+  if (isGiven || client.host === EVERY_ADDRESS) return ported;
+  if (address !== undefined && ![EVERY_ADDRESS, "::", client.host].includes(address.value)) {
+    notices.push({
+      level: "warn",
+      message:
+        `Setting "clientPortAddress" = "${address.value}" (${address.source}) is ignored: server.${sid} says ` +
+        `${client.host} (${source})`,
+    });
+  }
+  return { ...ported, clientPortAddress: client.host };
+}
+
+const EVERY_ADDRESS = "0.0.0.0";
+
+function isOfFile({ source }: Setting): boolean {
+  return / line \d+$/.test(source);
 }
 
 /**
  * The options of this server of the ensemble.
  * @param myId content of myid; undefined: there is no such file
- * @throws {UsageError} no myid, or one that no line has
+ * @param given what flags, variables and the file say
+ * @throws {UsageError} no myid, or one that no line has; two client ports
  */
 export function joinEnsemble(
   server: ServerOptions,
   group: Group,
   myId: number | undefined,
   myIdPath: string,
-  isPortGiven: boolean,
+  given: ReadonlyMap<string, Setting>,
 ): { readonly server: ServerOptions; readonly notices: readonly Notice[] } {
   const ids = [...group.members.keys()].join(", ");
   if (myId === undefined) {
@@ -171,11 +206,7 @@ export function joinEnsemble(
       } (${group.sources.get(member.sid)})`,
     });
   }
-  const { client } = member;
-  const door = client === undefined || isPortGiven ? {} : {
-    clientPort: client.port,
-    clientPortAddress: client.host === "0.0.0.0" ? server.clientPortAddress : client.host,
-  };
+  const door = clientDoor(member, group, given, server, notices);
   const ensemble: EnsembleOptions = Object.freeze({
     ...DEFAULT_ENSEMBLE_OPTIONS,
     ...group.options,

@@ -42,7 +42,9 @@ export function resolve(settings: readonly Setting[], context: ResolveContext): 
   const draft: Draft = {};
   for (const setting of effective.values()) Object.assign(draft, valueOf(setting, notices));
   const group = groupOf(draft, [...effective.values(), ...(context.dynamic ?? [])]);
-  if (group?.members.size === 1 && !group.isEnsemble) applyOnlyMember(draft, group, effective);
+  if (group?.members.size === 1 && !group.isEnsemble) {
+    applyOnlyMember(draft, group, effective, notices);
+  }
   const server = Object.freeze(complete(draft, effective, context, notices, group));
   if (group?.isEnsemble === true) notices.push(...unmet(server, effective));
   return {

@@ -103,6 +103,13 @@ for (
   finds(`"${text}"`, withMyId(text), "blocker", "myid", told);
 }
 finds(
+  "two client ports",
+  { ...withMyId("3"), config: [...ENSEMBLE, "server.3=127.0.0.1:2890:3890;2999"] },
+  "blocker",
+  "config-refused",
+  /zoo\.cfg, line \d+: Cannot use two client ports/,
+);
+finds(
   "too large for TTL nodes",
   {
     config: [...ENSEMBLE, "server.255=127.0.0.1:2890:3890"],

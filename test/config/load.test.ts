@@ -196,3 +196,38 @@ test("myid says which server of the ensemble this is", async () => {
     /says 3, and the configuration has only the servers 1, 2, 4; correct myid or add the line$/,
   );
 });
+
+test("the address in a server's own line is the one it listens on, as with Apache", async () => {
+  const ensemble = (basics: string, client: string) =>
+    `${basics}initLimit=3\nsyncLimit=2\nserver.1=a:1:2;${client}\nserver.2=b:1:2;2182\n`;
+  const alone = (basics: string, client: string) => `${basics}server.1=a:1:2;${client}\n`;
+  const port: Setting = { key: "clientPort", value: "2190", source: "--port" };
+  const host: Setting = { key: "clientPortAddress", value: "10.0.0.1", source: "--host" };
+  for (const zoo of [ensemble, alone]) {
+    const door = async (basics: string, client: string, flags: readonly Setting[] = []) => {
+      const files = { "zoo.cfg": zoo(basics, client), "data/myid": "1" };
+      const { server, notices } = await load(files, {}, flags);
+      const told = notices.map(({ message }) => message.replace(/\([^)]*zoo\.cfg, /g, "("));
+      return [server.clientPortAddress, server.clientPort, ...told];
+    };
+    const everywhere = `${BASICS}clientPortAddress=0.0.0.0\n`;
+    const elsewhere = `${BASICS}clientPortAddress=127.0.0.2\n`;
+    assert.deepEqual(await door(BASICS, "127.0.0.1:2181"), ["127.0.0.1", 2181]);
+    assert.deepEqual(await door(everywhere, "[::1]:2181"), ["::1", 2181]);
+    assert.deepEqual(await door(elsewhere, "2181"), ["127.0.0.2", 2181]);
+    assert.deepEqual(await door(elsewhere, "127.0.0.1:2181"), [
+      "127.0.0.1",
+      2181,
+      `Setting "clientPortAddress" = "127.0.0.2" (line 3) is ignored: server.1 says 127.0.0.1 (line ${
+        zoo === alone ? 4 : 6
+      })`,
+    ]);
+    // Flags and variables win over both.
+    assert.deepEqual(await door(BASICS, "127.0.0.1:2181", [port]), ["127.0.0.1", 2190]);
+    assert.deepEqual(await door(elsewhere, "127.0.0.1:2181", [host]), ["10.0.0.1", 2181]);
+    assert.match(
+      await refusal({ "zoo.cfg": zoo(BASICS, "2185"), "data/myid": "1" }),
+      /^Cannot use two client ports: 2181 \(.*, line 2\) and 2185 \(.*, line \d\); leave one out$/,
+    );
+  }
+});

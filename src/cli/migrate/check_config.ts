@@ -2,7 +2,7 @@
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { findKey, nearestKey } from "../../config/keys.ts";
 import { doubtfulPaths, readDynamic, readMyId, readSettings } from "../../config/load.ts";
-import { type Group, joinEnsemble } from "../../config/membership.ts";
+import { type Group, joinEnsemble, TwoPortsError } from "../../config/membership.ts";
 import { effectiveSettings, type Notice, resolve } from "../../config/resolve.ts";
 import type { Rule } from "../../config/rule.ts";
 import type { Setting } from "../../config/settings.ts";
@@ -245,8 +245,7 @@ async function checkMyId(
   try {
     const myId = await readMyId(fs, path);
     if (group === undefined) return myId;
-    const isPortGiven = effectiveSettings(settings).has("clientPort");
-    notices.push(...joinEnsemble(server, group, myId, path, isPortGiven).notices);
+    notices.push(...joinEnsemble(server, group, myId, path, effectiveSettings(settings)).notices);
     const largest = server.emulate353TtlNodes ? 127 : server.extendedTypes ? 254 : 255;
     if ((myId ?? 0) > largest) {
       const what =
@@ -262,6 +261,12 @@ async function checkMyId(
     return myId;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
+    if (error instanceof TwoPortsError) {
+      const where = effectiveSettings(settings).get("clientPort")?.source ?? path;
+      const advice = "correct it as the message says";
+      findings.add("blocker", "config-refused", where, error.message, advice);
+      return undefined;
+    }
     findings.add(
       "blocker",
       "myid",
