@@ -42,10 +42,34 @@ export function limitCall(
       giveUp("OPERATION_TIMEOUT", `no answer came in ${timeoutMs} ms`);
     },
   );
+  const unlisten = signal === undefined ? undefined : whenAborted(signal, onAbort);
   const release = (): void => {
     cancel?.();
-    signal?.removeEventListener("abort", onAbort);
+    unlisten?.();
   };
-  signal?.addEventListener("abort", onAbort, { once: true });
   return release;
+}
+
+/** Calls that wait for a signal, and the one listener that they share: Node warns of a leak beyond ten. */
+const waiting = new WeakMap<AbortSignal, { calls: Set<() => void>; listener: () => void }>();
+
+/** @returns what takes the call away */
+function whenAborted(signal: AbortSignal, call: () => void): () => void {
+  let shared = waiting.get(signal);
+  if (shared === undefined) {
+    const calls = new Set<() => void>();
+    const listener = (): void => {
+      for (const one of calls) one();
+    };
+    shared = { calls, listener };
+    waiting.set(signal, shared);
+    signal.addEventListener("abort", listener, { once: true });
+  }
+  const { calls, listener } = shared;
+  calls.add(call);
+  return () => {
+    if (!calls.delete(call) || calls.size > 0) return;
+    waiting.delete(signal);
+    signal.removeEventListener("abort", listener);
+  };
 }

@@ -2,9 +2,11 @@
 import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../runtime.ts";
 import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
-import { answered, misuse, unanswered, type ZkError } from "./errors.ts";
+import { answered, misuse, requestTooLong, unanswered, type ZkError } from "./errors.ts";
 import { Code } from "../protocol/codes.ts";
 import { authFrame } from "./preamble.ts";
+
+const LENGTH_BYTES = 4;
 
 interface Credential {
   readonly frame: Uint8Array;
@@ -14,14 +16,16 @@ interface Credential {
 /** Invariant: `#asked` are the credentials sent on this connection and not answered, oldest first. */
 export class Credentials {
   readonly #clock: Clock;
+  readonly #frameBytesMax: number;
   readonly #write: (frame: Uint8Array) => void;
   #all: Credential[] = [];
   #asked: Credential[] = [];
   #isConnected = false;
   #refusal: ((op: string, path: undefined, wasSent: boolean) => ZkError) | undefined;
 
-  constructor(clock: Clock, write: (frame: Uint8Array) => void) {
+  constructor(clock: Clock, frameBytesMax: number, write: (frame: Uint8Array) => void) {
     this.#clock = clock;
+    this.#frameBytesMax = frameBytesMax;
     this.#write = write;
   }
 
@@ -44,6 +48,9 @@ export class Credentials {
     } catch (error) {
       return Promise.reject(misuse("addAuth", undefined, messageOf(error)));
     }
+    // A server hangs up at a longer one, on this connection and on each that follows.
+    const bytes = frame.length - LENGTH_BYTES, max = this.#frameBytesMax;
+    if (bytes > max) return Promise.reject(requestTooLong("addAuth", undefined, bytes, max));
     const credential: Credential = { frame, settle: undefined };
     const promise = new Promise<void>((resolve, reject) => {
       const release = limitCall(this.#clock, options, (code, why, cause) => {

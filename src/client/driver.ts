@@ -70,7 +70,11 @@ export class Driver {
     this.#config = config;
     this.#machine = new SessionMachine(config, new Prng(runtime.random.uint32()));
     this.registry = new WatchRegistry(chroot);
-    this.credentials = new Credentials(runtime.clock, (frame) => this.#write(frame));
+    this.credentials = new Credentials(
+      runtime.clock,
+      config.frameBytesMax,
+      (frame) => this.#write(frame),
+    );
     this.pipeline = new Pipeline(this.registry, runtime.clock, config, {
       onQueued: () => this.#askFlush(),
       onAuthReply: (err) => {

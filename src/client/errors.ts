@@ -165,3 +165,15 @@ export class RequestTooLong extends Error {
     this.max = max;
   }
 }
+
+export function requestTooLong(
+  op: string,
+  path: string | undefined,
+  bytes: number,
+  max: number,
+): ZkError {
+  const why =
+    `the request has ${bytes} bytes, ${max} are allowed; store less in one node, or raise jute.maxbuffer ` +
+    "on every server and frameBytesMax here";
+  return misuse(op, path, why, new RequestTooLong(bytes, max));
+}

@@ -10,7 +10,7 @@ import { Reader } from "../jute/reader.ts";
 import { Code, codeName } from "../protocol/codes.ts";
 import { Xid } from "../protocol/ops.ts";
 import type { Clock } from "../runtime.ts";
-import { answered, misuse, replyTooLong, RequestTooLong, unanswered, ZkError } from "./errors.ts";
+import { answered, misuse, replyTooLong, requestTooLong, unanswered, ZkError } from "./errors.ts";
 import { type CallOptions, limitCall, optionsProblem } from "./call_options.ts";
 import { QUEUED_BYTES_MAX, REQUESTS_MAX } from "./limits.ts";
 import { Outbox, type Run } from "./outbox.ts";
@@ -122,7 +122,7 @@ export class Pipeline {
     const length = w.frameBytes;
     if (length > frameBytesMax) {
       w.cancel();
-      return Promise.reject(tooLong(operation.name, path, length, frameBytesMax));
+      return Promise.reject(requestTooLong(operation.name, path, length, frameBytesMax));
     }
     w.finish();
     const request = new Request(operation, this.#xid, path, fullPath, sink);
@@ -318,11 +318,4 @@ export class Pipeline {
 /** Whether the connection is to blame, and not a bug of ours. */
 export function isServersFault(error: unknown): boolean {
   return error instanceof ProtocolError && !(error instanceof InvariantError);
-}
-
-function tooLong(op: string, path: string | undefined, bytes: number, max: number): ZkError {
-  const why =
-    `the request has ${bytes} bytes, ${max} are allowed; store less in one node, or raise jute.maxbuffer ` +
-    "on every server and frameBytesMax here";
-  return misuse(op, path, why, new RequestTooLong(bytes, max));
 }

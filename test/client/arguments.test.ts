@@ -151,3 +151,41 @@ test("a connect string with a server that has no name, or a space in it, is refu
       await refused(connectWith(runtime, text, { timeoutMs: 1000 }), text);
     }
   }));
+
+test("credentials longer than a request may be are refused: a server would hang up at each connection", () =>
+  withClient(async (zk, stage) => {
+    const data = `a:${"x".repeat(2 ** 20)}`;
+    await refused(zk.addAuth("digest", data, { timeoutMs: 1000 }), "addAuth");
+    const auth = [{ scheme: "digest", data }];
+    const opening = connectWith(stage.runtime, `${stage.host}:${stage.port}`, {
+      auth,
+      timeoutMs: 1000,
+    });
+    await refused(opening, "connect");
+    assert.equal((await zk.exists("/"))?.numChildren, 1);
+    assert.equal(zk.state, "connected");
+  }));
+
+test("calls that share a signal share one listener, which goes with the last of them", () =>
+  withClient(async (zk) => {
+    const stop = new AbortController(), { signal } = stop;
+    let listeners = 0, most = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      most = Math.max(most, ++listeners);
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...args);
+    };
+    await Promise.all(Array.from({ length: 20 }, () => zk.exists("/", { signal })));
+    assert.deepEqual([most, listeners], [1, 0]);
+    const sent = Array.from({ length: 20 }, () => failure(zk.sync("/", { signal })));
+    stop.abort("reason");
+    for (const { code, cause } of await Promise.all(sent)) {
+      assert.deepEqual([code, cause], ["ABORTED", "reason"]);
+    }
+    assert.deepEqual([most, listeners], [1, 0]);
+  }));

@@ -213,7 +213,7 @@ test("an event queue gives values in order, then its end or its error once", asy
 
 test("credentials that were proved again go out once on the next connection", async () => {
   const { clock } = await hostRuntime(), sent: Uint8Array[] = [];
-  const credentials = new Credentials(clock, (frame) => sent.push(frame));
+  const credentials = new Credentials(clock, 1024, (frame) => sent.push(frame));
   credentials.sendAll();
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
   const added = ["a:1", "b:2", "a:1", "a:1"].map((data) => credentials.add("digest", encode(data)));
