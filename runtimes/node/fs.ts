@@ -21,6 +21,23 @@ function call<T>(what: () => string, start: (done: Done<T>) => void): Promise<T>
   });
 }
 
+/**
+ * A directory, and those above it that are missing. Not by `recursive`: Node tries for ever where a directory that is there
+ * lets none be made in it and says ENOENT, as /proc does and places where disks are mounted on demand.
+ */
+function makeFolder(target: string, done: Done<void>, isLastTry = false): void {
+  fs.mkdir(target, (error) => {
+    if (error === null) return done(null);
+    if (error.code !== "ENOENT") {
+      // It may be there already; a file system that cannot be written may say that instead.
+      return fs.stat(target, (_, found) => done(found?.isDirectory() === true ? null : error));
+    }
+    const above = path.dirname(target);
+    if (isLastTry || above === target) return done(error);
+    makeFolder(above, (failure) => failure ? done(failure) : makeFolder(target, done, true));
+  });
+}
+
 const CREATE_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT;
 const FLAGS: Readonly<Record<Exclude<OpenMode, "durable">, number>> = {
   read: fs.constants.O_RDONLY,
@@ -233,10 +250,7 @@ export function nodeFs(syncFlag: number, lockSockets: LockSockets = nodeLockSock
     readFile: (target) => call(() => `read "${target}"`, (done) => fs.readFile(target, done)),
     readDir: (target) => call(() => `list "${target}"`, (done) => fs.readdir(target, done)),
     mkdir: (target) =>
-      call<void>(
-        () => `create directory "${target}"`,
-        (done) => fs.mkdir(target, { recursive: true }, (error) => done(error, undefined)),
-      ),
+      call<void>(() => `create directory "${target}"`, (done) => makeFolder(target, done)),
     remove,
     zeros,
     rename: (from, to) =>

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Runtime } from "../../src/runtime.ts";
 import { hasSyncFlag } from "../../runtimes/node/durable_flag.ts";
+import { failsWith } from "../support/conformance.ts";
 import { hostRuntime } from "../support/runtime.ts";
+import { testUnless } from "../support/skip.ts";
 import { fsCases } from "./fs_cases.ts";
 import { netCases } from "./net_cases.ts";
 import { otherCases } from "./other_cases.ts";
@@ -48,6 +50,15 @@ test(`${runtime.name}: each write of a durable file is synced, by the file's fla
     await runtime.fs.remove(path);
   }
 });
+
+testUnless(
+  runtime.process.platform === "linux" ? undefined : "only Linux has /proc",
+  `${runtime.name}: mkdir in a directory that takes none fails, and does not try for ever`,
+  async () => {
+    await failsWith("NOT_FOUND", /create directory/, runtime.fs.mkdir("/proc/menagerie"));
+    await failsWith("NOT_FOUND", /create directory/, runtime.fs.mkdir("/proc/menagerie/a/b"));
+  },
+);
 
 async function removeAll({ fs }: Runtime, path: string): Promise<void> {
   for (const name of await fs.readDir(path)) {
