@@ -26,7 +26,8 @@ async function running(
       }),
     ];
     const spoil: Case["spoil"] = ({ data }) => writeFileSync(join(data, "myid"), "1");
-    await checked({ config, spoil, online: true }, (looked) => body(looked, ports));
+    const clientPort = ports[0] as number; // another one than in this server's line would be refused
+    await checked({ config, spoil, online: true, clientPort }, (looked) => body(looked, ports));
   });
 }
 
