@@ -40,6 +40,14 @@ export type StateListener = (state: SessionState) => void;
 /** Rounds of microtasks without a new request after which a turn's requests are taken to be complete. */
 const QUIET_ROUNDS = 2;
 
+/**
+ * For a session that is continued: servers know the answers to their clients by session and xid, and what the client before
+ * this one asked for may still be on its way.
+ */
+function someXid(random: Runtime["random"]): number {
+  return random.uint32() >>> 2;
+}
+
 export class Driver {
   readonly runtime: Runtime;
   readonly pipeline: Pipeline;
@@ -82,7 +90,7 @@ export class Driver {
           this.#step({ kind: "authRefused", attempt: this.#attempt });
         }
       },
-    });
+    }, config.session === undefined ? 0 : someXid(runtime.random));
     this.#ended = new Promise((resolve) => this.#settleEnd = resolve);
   }
 

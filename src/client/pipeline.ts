@@ -51,12 +51,20 @@ export class Pipeline {
   #xid = 0;
   #refusal: Refusal | undefined;
 
-  constructor(registry: WatchRegistry, clock: Clock, limits: PipelineLimits, hooks: PipelineHooks) {
+  /** @param lastXid the first request has the next one */
+  constructor(
+    registry: WatchRegistry,
+    clock: Clock,
+    limits: PipelineLimits,
+    hooks: PipelineHooks,
+    lastXid = 0,
+  ) {
     this.#registry = registry;
     this.#clock = clock;
     this.#limits = limits;
     this.#reader = new Reader(limits.replyBytesMax);
     this.#hooks = hooks;
+    this.#xid = lastXid;
   }
 
   /** Requests queued or under way. */

@@ -5,7 +5,7 @@
  */
 import { int64Of } from "../base/int64.ts";
 import { invariant } from "../base/invariant.ts";
-import { formatZxid } from "../base/zxid.ts";
+import { formatZxid, type Zxid, ZXID_NONE } from "../base/zxid.ts";
 import { FORWARDED_BYTES_MAX, FORWARDED_EXTRA_BYTES } from "../base/limits.ts";
 import type { Reader } from "../jute/reader.ts";
 import { Writer } from "../jute/writer.ts";
@@ -30,6 +30,8 @@ class Forwarded extends ServerTxn {
   isReached = false;
   /** Of the request: they lie at the leader until it is answered. */
   bytesAway = 0;
+  /** What had come from the leader when it was sent. */
+  after: Zxid = ZXID_NONE;
 }
 
 export class Forwarder implements Writes {
@@ -128,6 +130,7 @@ export class Forwarder implements Writes {
     identities: ClientConnection["requests"]["identities"],
   ): void {
     const { sessionId, xid: cxid, type } = txn;
+    txn.after = this.#role.received();
     txn.bytesAway = end - start + FORWARDED_EXTRA_BYTES;
     this.#bytesAway += txn.bytesAway;
     this.#role.sendRequest({ sessionId, cxid, type, bytes, start, end, identities });
@@ -160,7 +163,7 @@ export class Forwarder implements Writes {
       : undefined;
     const own = queue === undefined
       ? undefined
-      : this.#ownerOf(queue, int32At(bytes, start + CXID_AT), txnType);
+      : this.#ownerOf(queue, zxid, int32At(bytes, start + CXID_AT), txnType);
     const err = answers.apply(bytes, start, end, -1, NO_NODE, txnType, own?.connection);
     if (txnType !== Op.error && txnType !== Op.multi && err !== Code.ok) this.#differs(zxid, err);
     if (own === undefined || queue === undefined) {
@@ -176,14 +179,19 @@ export class Forwarder implements Writes {
   }
 
   /** The request that a txn of its session answers: the oldest but for syncs, which are then behind them all. */
-  #ownerOf(queue: Fifo<Forwarded>, cxid: number, txnType: number): Forwarded | undefined {
+  #ownerOf(
+    queue: Fifo<Forwarded>,
+    zxid: Zxid,
+    cxid: number,
+    txnType: number,
+  ): Forwarded | undefined {
     const head = queue.peek();
     if (head?.type !== Op.sync) {
-      return head !== undefined && isAnswer(head, cxid, txnType) ? head : undefined;
+      return head !== undefined && isAnswer(head, zxid, cxid, txnType) ? head : undefined;
     }
     let own: Forwarded | undefined;
     for (own of queue) if (own.type !== Op.sync) break;
-    if (own === undefined || !isAnswer(own, cxid, txnType)) return undefined;
+    if (own === undefined || !isAnswer(own, zxid, cxid, txnType)) return undefined;
     // A leader may send commits in runs, and SYNC behind a run: what was sequenced before these syncs is applied by now.
     for (let sync = queue.peek(); sync !== own && sync !== undefined; sync = queue.peek()) {
       sync.isReached = true;
@@ -242,9 +250,12 @@ export class Forwarder implements Writes {
   }
 }
 
-/** Beside session and cxid: the leader's own close of a session has cxid 0, which a client may use for anything. */
-function isAnswer(head: Forwarded, cxid: number, txnType: number): boolean {
-  return head.xid === cxid && head.type !== Op.sync &&
+/**
+ * Beside session and cxid: the leader's own close of a session has cxid 0, which a client may use for anything; and a client
+ * that continues a session may count from 1 again, while what it asked for elsewhere is proposed and not committed.
+ */
+function isAnswer(head: Forwarded, zxid: Zxid, cxid: number, txnType: number): boolean {
+  return head.xid === cxid && head.type !== Op.sync && zxid > head.after &&
     (txnType === head.type || txnType === Op.error);
 }
 

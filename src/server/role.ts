@@ -42,6 +42,8 @@ export interface LearnerRole {
   sendRevalidate(sessionId: bigint, timeoutMs: number): void;
   flush(): void;
   readonly isCongested: boolean;
+  /** The largest zxid that has come from the leader, committed or not: no txn up to it answers what is sent from now on. */
+  received(): Zxid;
 }
 
 export type Role = LeaderRole | LearnerRole;

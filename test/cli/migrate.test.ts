@@ -80,6 +80,19 @@ test("version-untested: between those that were tried, and beyond them; ours is 
   });
 });
 
+test("version-create2: multis that only newer servers apply", async () => {
+  for (const version of ["3.6.4", "3.7.1", "3.8.0", "3.8.1"]) {
+    await running([answer(version, "leader"), answer(version, "follower")], (looked) => {
+      expectFinding(looked, "warning", "version-create2", /ZOOKEEPER-4026/);
+    });
+  }
+  for (const version of ["3.7.2", "3.8.2", "3.9.0", "3.10.0"]) {
+    await running([answer(version, "leader"), answer(version, "follower")], (looked) => {
+      assert.ok(!idsOf(looked).includes("version-create2"), version);
+    });
+  }
+});
+
 allShown("running");
 
 test("each finding is in docs/migration.md", () => {

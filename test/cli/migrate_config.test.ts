@@ -84,6 +84,7 @@ for (
   const [line, advice] of [
     ["observerMasterPort=2191", /restart the observers/],
     ["oraclePath=/o", /three servers/],
+    ["localSessionsEnabled=true", /SESSION_EXPIRED/],
     ["tcpKeepAlive=true", /do without it/],
   ] as const
 ) {

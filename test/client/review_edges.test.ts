@@ -252,3 +252,23 @@ test("wrong arguments reject at once and spoil nothing", () =>
     assert.deepEqual((await zk.getChildren("/")).children.sort(), ["x", "z", "zookeeper"]);
     await zk.close();
   }));
+
+test("clients of one session, one after the other, do not count their requests alike", () =>
+  play(async (servers, open) => {
+    const seen: number[] = [];
+    bothAnswer(servers, (xid, op) => {
+      if (op === Op.getData) seen.push(xid);
+      return header(xid, 0, op === Op.getData ? NO_DATA : undefined);
+    });
+    const first = await open();
+    await first.getData("/a");
+    for (let i = 0; i < 2; i++) {
+      const next = await open({ session: first.session });
+      await next.getData("/a");
+      await next.getData("/a");
+    }
+    const [one, two = 0, three, four = 0, five] = seen;
+    assert.equal(one, 1);
+    assert.deepEqual([three, five], [two + 1, four + 1]);
+    assert.ok(two > 1000 && four > 1000 && Math.abs(two - four) > 1000, String(seen));
+  }));

@@ -171,6 +171,11 @@ const ADVICE: readonly (readonly [key: RegExp, todo: string])[] = [
     /^observerMaster/,
     "let observers follow the leader: remove it from their zoo.cfg and this one, and restart the observers, before followers are swapped",
   ],
+  [
+    /^localSessions(?:Upgrading)?Enabled$/,
+    "take it out at all servers first (a rolling restart): once a server of ours leads, writes of sessions that are local to Apache's end " +
+    "with SESSION_EXPIRED",
+  ],
   [/^oraclePath$/, "run three servers instead of two with an oracle: two of ours need each other"],
   [/^metricsProvider\./, "read metrics from the HTTP door (docs/http.md)"],
 ];

@@ -84,6 +84,12 @@ async function ask(runtime: Runtime, { sid, host, port }: Door): Promise<Asked> 
   };
 }
 
+/** Inside a multi, that is. Their own leader turns it into a create; what another one has logged they do not apply. */
+function skipsCreate2(major: number, minor: number, patch: number): boolean {
+  if (major !== MAJOR) return major < MAJOR;
+  return minor < 7 || (minor === 7 && patch < 2) || (minor === 8 && patch < 2);
+}
+
 function checkVersions(asked: readonly Asked[], findings: Findings): void {
   const found = new Map<string, string>();
   for (const { where, version } of asked) {
@@ -91,6 +97,17 @@ function checkVersions(asked: readonly Asked[], findings: Findings): void {
     if (number === undefined || /menagerie/.test(version ?? "")) continue;
     if (found.has(number)) continue;
     found.set(number, where);
+    const patch = Number(number.slice(`${major}.${minor}.`.length));
+    if (skipsCreate2(Number(major), Number(minor), patch)) {
+      findings.add(
+        "warning",
+        "version-create2",
+        where,
+        `it is Apache ${number}: of what a newer leader, or a log of ours, brings, it skips in silence each multi that holds a create2 ` +
+          "(ZOOKEEPER-4026)",
+        "upgrade Apache's servers to 3.7.2, 3.8.2 or 3.9 first, or let no client send such a multi before the last of them is gone",
+      );
+    }
     const isOld = Number(major) < MAJOR || (Number(major) === MAJOR && Number(minor) < MINOR_MIN);
     if (isOld) {
       findings.add(

@@ -51,6 +51,7 @@ export const FINDINGS = {
     "version-old",
     "version-untested",
     "version-mixed",
+    "version-create2",
     "order",
   ],
 } as const;

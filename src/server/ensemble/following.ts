@@ -339,6 +339,7 @@ export class FollowingRole implements LeaderLinkHost {
       sendRequest: (request) => send((w) => writeRequest(w, request)),
       sendRevalidate: (id, timeoutMs) => send((w) => writeRevalidate(w, id, timeoutMs)),
       flush: () => link.output.flush(),
+      received: () => this.#parts.history.lastZxid,
       get isCongested() {
         return link.output.isClogged;
       },

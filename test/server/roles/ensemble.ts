@@ -5,7 +5,7 @@
  */
 import { createSim, type Machine, type Sim } from "../../../runtimes/sim/index.ts";
 import type { Log, LogFacts, LogLevel } from "../../../src/base/log.ts";
-import { type Zxid, zxidOf } from "../../../src/base/zxid.ts";
+import { type Zxid, ZXID_NONE, zxidOf } from "../../../src/base/zxid.ts";
 import type { MonotonicMs, Runtime } from "../../../src/runtime.ts";
 import { Acceptor } from "../../../src/server/acceptor.ts";
 import { MemoryGuard } from "../../../src/server/memory_guard.ts";
@@ -270,6 +270,10 @@ export class Link implements LearnerRole, RemoteOrigin {
     const copy = { ...request, bytes, start: 0, end: bytes.length };
     this.sent.push(copy);
     this.#unflushed.push({ request: copy });
+  }
+  /** As if each proposal came at once. */
+  received(): Zxid {
+    return this.#leader.history.at(-1)?.zxid ?? ZXID_NONE;
   }
   sendRevalidate(revalidate: bigint, timeoutMs: number): void {
     this.#unflushed.push({ revalidate, timeoutMs });

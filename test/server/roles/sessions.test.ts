@@ -189,6 +189,25 @@ test("the txn of a request at another server is not taken for the answer to one 
   });
 });
 
+test("what was proposed before a request was sent is not taken for its answer, though it has its xid", async () => {
+  await each(async ({ leader, a, sleep }) => {
+    const first = await leader.member.connect();
+    const { sessionId = 0n, password = null } = first.session ?? {};
+    await done(create(first, "/n", "0"));
+    leader.commit();
+    leader.commitsAtOnce = false;
+    void first.send(Op.setData, setDataBody("/n", "first"), 50).catch(() => {});
+    await sleep(10);
+    const second = await a.member.connect({ sessionId, password });
+    const answer = second.send(Op.setData, setDataBody("/n", "second"), 50);
+    await sleep(10);
+    leader.commit();
+    const { stat } = await ok(answer, SetDataResponse);
+    assert.equal(stat.version, 2);
+    assert.equal(await textAt(second, "/n"), "second");
+  });
+});
+
 test("what a connection asked for before it ended is not taken for its successor's", async () => {
   await each(async ({ leader, a, sleep }) => {
     const first = await a.member.connect();
