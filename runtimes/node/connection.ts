@@ -6,11 +6,24 @@ import net from "node:net";
 import type { Address, Connection } from "../../src/runtime.ts";
 import type { RuntimeError } from "../../src/runtime.ts";
 import { mapError } from "./errors.ts";
-import type { SharedReads } from "./reading.ts";
+import { type OwnedSocket, OWNER, type SocketOwner } from "./reading.ts";
 
 const nothing = (): void => {};
 
-export class NodeConnection implements Connection {
+type Socket = OwnedSocket<NodeConnection>;
+
+// Of all sockets, as is what reads for them (reading.ts). Not `once`: each comes once anyway, and it keeps memory.
+function onError(this: Socket, error: Error): void {
+  this[OWNER]?.failed(error);
+}
+function onClose(this: Socket): void {
+  this[OWNER]?.gone();
+}
+function onEnd(this: Socket): void {
+  this[OWNER]?.ended();
+}
+
+export class NodeConnection implements Connection, SocketOwner {
   readonly remote: Address;
   readonly #socket: net.Socket;
   /** One entry for each write under way, oldest first: writes complete in order. */
@@ -20,30 +33,45 @@ export class NodeConnection implements Connection {
   #ended = false;
   #needDrain = false;
   #failure: RuntimeError | undefined;
-  readonly #reads: SharedReads | undefined;
+  readonly #sharesReads: boolean;
   #data: ((chunk: Uint8Array) => void) | undefined;
   #paused = false;
   #end: () => void = nothing;
   #close: (error: RuntimeError | undefined) => void = nothing;
   #drain: () => void = nothing;
-  readonly #written = (): void => this.#onWritten();
+  /** While writes are under way. */
+  #written: (() => void) | undefined;
 
-  /** @param reads of a socket that reads into the shared buffer; it has not begun to */
-  constructor(socket: net.Socket, reads?: SharedReads) {
+  /** @param sharesReads a socket that reads into the shared buffer; it has not begun to */
+  constructor(socket: net.Socket, sharesReads: boolean) {
     this.#socket = socket;
-    this.#reads = reads;
+    this.#sharesReads = sharesReads;
+    (socket as Socket)[OWNER] = this;
     this.remote = addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-    // Not `once`: both come once anyway, and what it keeps is a tenth of an idle connection's memory.
-    socket.on("error", (error) => {
-      this.#failure ??= mapError(error, `keep the connection to ${this.#peer()}`);
-    });
-    socket.on("close", () => {
-      this.#closed = true;
-      // Hosts call every write's callback before this; what one forgot would be lent for ever.
-      while (this.#lentHead < this.#lent.length) this.#returnOldest();
-      this.#close(this.#failure);
-    });
-    socket.on("end", () => this.#end());
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    socket.on("end", onEnd);
+  }
+
+  // What the socket says.
+
+  deliver(chunk: Uint8Array): void {
+    this.#data?.(chunk);
+  }
+
+  failed(error: Error): void {
+    this.#failure ??= mapError(error, `keep the connection to ${this.#peer()}`);
+  }
+
+  gone(): void {
+    this.#closed = true;
+    // Hosts call every write's callback before this; what one forgot would be lent for ever.
+    while (this.#lentHead < this.#lent.length) this.#returnOldest();
+    this.#close(this.#failure);
+  }
+
+  ended(): void {
+    this.#end();
   }
 
   get local(): Address {
@@ -56,12 +84,11 @@ export class NodeConnection implements Connection {
 
   /** Reading begins here, so nothing is lost before. */
   onData(handler: (chunk: Uint8Array) => void): void {
-    if (this.#reads !== undefined) this.#reads.deliver = handler;
-    else {
+    if (!this.#sharesReads) {
       if (this.#data !== undefined) this.#socket.off("data", this.#data);
-      this.#data = handler;
       this.#socket.on("data", handler);
     }
+    this.#data = handler;
     if (!this.#paused) this.#read();
   }
 
@@ -83,6 +110,7 @@ export class NodeConnection implements Connection {
       return true;
     }
     this.#lent.push(done);
+    this.#written ??= () => this.#onWritten();
     this.#socket.write(done === undefined ? Buffer.from(view) : view, this.#written);
     if (this.#socket.writableLength === 0) return true;
     this.#needDrain = true;
@@ -101,7 +129,7 @@ export class NodeConnection implements Connection {
 
   /** With shared reads `resume` would begin again a turn later, even if a pause came between. */
   #read(): void {
-    if (this.#reads === undefined) this.#socket.resume();
+    if (!this.#sharesReads) this.#socket.resume();
     else this.#socket.read(0);
   }
 
@@ -128,6 +156,7 @@ export class NodeConnection implements Connection {
     if (this.#lentHead === this.#lent.length) {
       this.#lent.length = 0;
       this.#lentHead = 0;
+      this.#written = undefined;
     }
     done?.();
   }

@@ -4,7 +4,7 @@ import type { Connection, DialOptions, Listener, ListenOptions, Net } from "../.
 import { RuntimeError } from "../../src/runtime.ts";
 import { addressOf, NodeConnection } from "./connection.ts";
 import { mapError } from "./errors.ts";
-import { SharedReads, withSharedReads } from "./reading.ts";
+import { sharedReads, withSharedReads } from "./reading.ts";
 
 function listen(
   options: ListenOptions,
@@ -18,9 +18,9 @@ function listen(
       keepAlive: options.keepAlive === true,
       pauseOnConnect: sharesReads,
     }, (accepted) => {
-      if (!sharesReads) return onConnection(new NodeConnection(accepted));
-      const { socket, reads } = withSharedReads(accepted);
-      onConnection(new NodeConnection(socket, reads));
+      if (!sharesReads) return onConnection(new NodeConnection(accepted, false));
+      const { socket, isShared } = withSharedReads(accepted);
+      onConnection(new NodeConnection(socket, isShared));
     });
     server.once("error", (error) => {
       reject(mapError(error, `listen on ${options.host ?? "*"}:${options.port}`));
@@ -57,15 +57,14 @@ class NodeListener implements Listener {
 function connect(options: DialOptions, sharesReads: boolean): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const what = `connect to ${options.host}:${options.port}`;
-    const reads = sharesReads ? new SharedReads() : undefined;
     const socket = net.connect({
       host: options.host,
       port: options.port,
       allowHalfOpen: true,
       noDelay: true,
-      ...(reads === undefined ? {} : { onread: reads.onread }),
+      ...(sharesReads ? { onread: sharedReads() } : {}),
     });
-    if (reads !== undefined) socket.pause(); // until somebody takes the data
+    if (sharesReads) socket.pause(); // until somebody takes the data
     const abandon = (code: "TIMED_OUT" | "CLOSED", why: string): void => {
       clearTimeout(timer);
       reject(new RuntimeError(code, `Cannot ${what}: ${why}`));
@@ -86,7 +85,7 @@ function connect(options: DialOptions, sharesReads: boolean): Promise<Connection
     socket.once("connect", () => {
       clearTimeout(timer);
       isOpen = true;
-      const connection = new NodeConnection(socket, reads);
+      const connection = new NodeConnection(socket, sharesReads);
       socket.off("error", fail);
       resolve(connection);
     });

@@ -18,36 +18,41 @@ export function canShareReads(): boolean {
   return navigator?.userAgent?.startsWith("Node.js") ?? true;
 }
 
-/** What a connection that reads this way says and is told. */
-export class SharedReads {
-  /** The connection's handler, once it has one. */
-  deliver: (chunk: Uint8Array) => void = () => {};
+/** What a socket reads goes to its owner: a callback of each one's own would be a tenth of an idle connection's memory. */
+export interface SocketOwner {
+  deliver(chunk: Uint8Array): void;
+}
 
-  get onread(): net.OnReadOpts {
-    shared ??= new Uint8Array(BYTES);
-    return {
-      buffer: shared,
-      callback: (bytes, buffer) => {
-        this.deliver(buffer.subarray(0, bytes));
-        return true;
-      },
-    };
-  }
+export const OWNER = Symbol("owner");
+
+export interface OwnedSocket<T extends SocketOwner = SocketOwner> extends net.Socket {
+  [OWNER]?: T;
+}
+
+/** The hosts call it on the socket. */
+function deliver(this: unknown, bytes: number, buffer: Uint8Array): boolean {
+  (this as OwnedSocket)[OWNER]?.deliver(buffer.subarray(0, bytes));
+  return true;
+}
+
+/** Of all sockets. */
+export function sharedReads(): net.OnReadOpts {
+  shared ??= new Uint8Array(BYTES);
+  return { buffer: shared, callback: deliver };
 }
 
 interface Handled {
   _handle?: { useUserBuffer?: unknown } | null;
 }
 
-/** @param accepted paused by its server. @returns the socket to use from now on, and its reads if they are shared */
+/** @param accepted paused by its server. @returns the socket to use from now on, and whether its reads are shared */
 export function withSharedReads(
   accepted: net.Socket,
-): { readonly socket: net.Socket; readonly reads: SharedReads | undefined } {
+): { readonly socket: net.Socket; readonly isShared: boolean } {
   const handled = accepted as unknown as Handled;
   const handle = handled._handle;
-  if (typeof handle?.useUserBuffer !== "function") return { socket: accepted, reads: undefined };
+  if (typeof handle?.useUserBuffer !== "function") return { socket: accepted, isShared: false };
   handled._handle = null;
-  const reads = new SharedReads();
-  const options = { handle, onread: reads.onread, manualStart: true, allowHalfOpen: true };
-  return { socket: new net.Socket(options), reads };
+  const options = { handle, onread: sharedReads(), manualStart: true, allowHalfOpen: true };
+  return { socket: new net.Socket(options), isShared: true };
 }

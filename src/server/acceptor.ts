@@ -95,7 +95,7 @@ export class Acceptor {
     const connection = new ClientConnection(net, replica, this.#nextId++, left);
     replica.connections.add(connection);
     replica.sessionless.add(connection);
-    replica.housekeeping.sessionlessChanged();
+    replica.housekeeping.connectionOpened();
   }
 
   /** @returns what to call when the socket is gone: the address has room for another then */

@@ -15,6 +15,7 @@ export class Housekeeping {
   readonly #sessionless: Alarm;
   readonly #reaper: Alarm;
   readonly #collection: IdleCollection;
+  #opened = 0;
   /** The expiry rang so late that it was put off. */
   #isPutOff = false;
   /** Set when it starts: whoever decides writes ends sessions and reaps. */
@@ -31,7 +32,7 @@ export class Housekeeping {
     const { stats, memory } = replica;
     const requests = () =>
       stats.packetsReceived - stats.pingsReceived + stats.forwardsReceived + stats.txnsFollowed;
-    this.#collection = new IdleCollection(clock, requests, memory.collect);
+    this.#collection = new IdleCollection(clock, requests, () => this.#opened, memory.collect);
   }
 
   start(): void {
@@ -73,6 +74,12 @@ export class Housekeeping {
   }
 
   /** A connection came or lingers: it is looked at when its time is over. */
+  /** It has no session yet. */
+  connectionOpened(): void {
+    this.#opened++;
+    this.sessionlessChanged();
+  }
+
   sessionlessChanged(): void {
     const replica = this.#replica;
     if (replica.sessionless.size === 0 && replica.lingering.size === 0) return;

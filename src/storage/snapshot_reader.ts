@@ -73,7 +73,7 @@ export async function loadSnapshot(
     const size = await file.size();
     db.tree.expectSnapshot(size);
     memory = new WarmMemory(host.fs, db.tree.growing, size);
-    return await load(warming(ahead, memory), name, db);
+    return await load(memory.warming(ahead), name, db);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     throw new CorruptionError(`Cannot load snapshot "${name.name}": ${messageOf(error)}`);
@@ -82,19 +82,6 @@ export async function loadSnapshot(
     await ahead.settle();
     await closeQuietly(file);
   }
-}
-
-/** Tells how far the file was read. */
-function warming(source: ByteSource, memory: WarmMemory): ByteSource {
-  let bytes = 0;
-  return {
-    read: async (into) => {
-      memory.onProgress(bytes);
-      const count = await source.read(into);
-      bytes += count;
-      return count;
-    },
-  };
 }
 
 /** Bad bytes and failed reads, as opposed to bugs of ours. */

@@ -26,6 +26,7 @@ import { isUnreadable } from "./snapshot_reader.ts";
 import { SnapshotWindow } from "./snapshot_window.ts";
 import { Stopper } from "./stopper.ts";
 import { slicePauseMs, SnapshotStopped } from "./snapshot_writer.ts";
+import { WarmMemory } from "./warm_memory.ts";
 
 const SIGNATURE = "BenWasHere";
 /** Read at a time, and with it turned into znodes in one go: a few milliseconds at most. */
@@ -139,13 +140,14 @@ export async function receiveSnapshot(
   db: Database,
   zxid: Zxid,
 ): Promise<ReceivedSnapshot> {
+  const memory = new WarmMemory(context.host.fs, db.tree.growing, undefined);
   try {
     if (zxid < 0 || isBeyondEpochs(zxid)) {
       throw new ProtocolError(`its zxid is ${formatZxid(zxid)}`);
     }
     const buffer = new Uint8Array(RECEIVE_BYTES);
     const window = new SnapshotWindow(
-      yielding(context.host.clock, source),
+      memory.warming(yielding(context.host.clock, source)),
       buffer,
       0,
       buffer.length,
@@ -162,6 +164,8 @@ export async function receiveSnapshot(
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     throw new ProtocolError(`Cannot take over the leader's snapshot: ${messageOf(error)}`);
+  } finally {
+    memory.stop();
   }
 }
 

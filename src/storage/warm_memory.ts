@@ -1,36 +1,54 @@
 /**
  * Memory made ready on another thread while a snapshot is loaded: the first touch of its pages was a fifth of a start
- * with a million znodes. What the rest of the file will need is reckoned from what its beginning needed.
+ * with a million znodes. What the rest of it will need is reckoned from what its beginning needed.
  */
 import type { Fs } from "../runtime.ts";
 import type { Growing } from "../tree/stock.ts";
+import type { ByteSource } from "./byte_stream.ts";
 
 /** Blocks ready at a time: one is being made meanwhile. */
 const READY_MAX = 2;
 /** Of a block: with less of it expected to be used it is left out. */
 const USED_MIN = 1 / 4;
+/** Of a stream, which does not say how long it is, as much again is expected as came. */
+const STREAM_GROWTH = 2;
 
 export class WarmMemory {
   readonly #zeros: Fs["zeros"];
   readonly #growing: readonly Growing[];
-  readonly #fileBytes: number;
+  readonly #totalBytes: number | undefined;
   #isMaking = false;
   #isOver = false;
 
-  constructor(fs: Fs, growing: readonly Growing[], fileBytes: number) {
+  /** @param totalBytes of the snapshot; undefined when nobody knows */
+  constructor(fs: Fs, growing: readonly Growing[], totalBytes: number | undefined) {
     this.#zeros = fs.zeros;
     this.#growing = growing;
-    this.#fileBytes = fileBytes;
+    this.#totalBytes = totalBytes;
   }
 
-  /** So many bytes of the file are loaded, or nearly. */
-  onProgress(bytes: number): void {
+  /** Is told how much of the snapshot was read. */
+  warming(source: ByteSource): ByteSource {
+    let bytes = 0;
+    return {
+      read: async (into) => {
+        this.#onProgress(bytes);
+        const count = await source.read(into);
+        bytes += count;
+        return count;
+      },
+    };
+  }
+
+  /** So many bytes are loaded, or nearly. */
+  #onProgress(bytes: number): void {
     if (this.#isMaking || this.#isOver || this.#zeros === undefined || bytes === 0) return;
-    const next = this.#next(this.#fileBytes / bytes);
+    const growth = this.#totalBytes === undefined ? STREAM_GROWTH : this.#totalBytes / bytes;
+    const next = this.#next(growth);
     if (next !== undefined) void this.#make(this.#zeros, next);
   }
 
-  /** What is being made is dropped, and what was made in vain: the rest of the file was not like its beginning. */
+  /** What is being made is dropped, and what was made in vain: the rest was not like the beginning. */
   stop(): void {
     this.#isOver = true;
     for (const { stock } of this.#growing) stock.clear();

@@ -10,14 +10,20 @@ import { create, done, ping } from "../support/requests.ts";
 
 /**
  * Requests per second, second by second; negative: they are counted anew, from 0. @param before counted already
+ * @param connections opened in the second second
  * @returns the seconds in which garbage was collected
  */
-async function collections(seconds: readonly number[], before = 0): Promise<number[]> {
+async function collections(
+  seconds: readonly number[],
+  before = 0,
+  connections = 0,
+): Promise<number[]> {
   const sim = createSim({ seed: 1 });
   const { clock } = sim.machine("a").runtime;
   let requests = before, second = 0;
   const at: number[] = [];
-  const idle = new IdleCollection(clock, () => requests, () => void at.push(second));
+  const opened = (): number => second < 1 ? 0 : connections;
+  const idle = new IdleCollection(clock, () => requests, opened, () => void at.push(second));
   for (const count of seconds) {
     if (count < 0) requests = 0;
     for (let tenth = 0; tenth < 10; tenth++) {
@@ -53,6 +59,11 @@ test("not where a little is asked every few seconds: idle seconds count in a row
   assert.deepEqual(await collections([150_000, ...gaps]), []);
 });
 
+test("after many connections too, which leave more behind than requests, once for the same ones", async () => {
+  assert.deepEqual(await collections([1, 1, ...zeros(100), 1, ...zeros(60)], 0, 5_000), [12, 18]);
+  assert.deepEqual(await collections([1, 1, ...zeros(60)], 0, 4_000), []);
+});
+
 test("again after as much as the first time", async () => {
   const rest = zeros(25);
   const again = await collections([150_000, ...rest, 50_000, ...rest, 60_000, ...rest]);
@@ -73,7 +84,7 @@ test("none for whoever has stopped", async () => {
   const sim = createSim({ seed: 1 });
   const { clock } = sim.machine("a").runtime;
   let requests = 0, collected = 0;
-  const idle = new IdleCollection(clock, () => requests, () => void collected++);
+  const idle = new IdleCollection(clock, () => requests, () => 0, () => void collected++);
   idle.onTurn();
   requests = 200_000;
   idle.stop();

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSim, type Machine, type Sim } from "../../runtimes/sim/index.ts";
 import type { Fs } from "../../src/runtime.ts";
+import { PushSource } from "../../src/storage/push_source.ts";
 import { loadSnapshot } from "../../src/storage/snapshot_reader.ts";
+import { receiveSnapshot } from "../../src/storage/snapshot_stream.ts";
 import { Database } from "../../src/txn/database.ts";
 import { nameOf } from "./logs.ts";
 import { FOLDER, take } from "./snapshots.ts";
-import { Author, codec, DB_OPTIONS } from "./support.ts";
+import { streamed } from "./streams.ts";
+import { Author, codec, contextOf, DB_OPTIONS } from "./support.ts";
 
 type Zeros = NonNullable<Fs["zeros"]>;
 
@@ -90,4 +93,30 @@ test("without it, refused, or never ready in time a load is the same", async () 
   late.forEach((come) => come());
   await Promise.resolve();
   assert.deepEqual(db.tree.growing.map(({ stock }) => stock.size), [0, 0], "kept by nobody");
+});
+
+test("a snapshot that another server sends finds memory ready too, a small one asks for none", async () => {
+  for (const [from, isReady] of [[large, true], [await saved(100), false]] as const) {
+    const { sim, machine, author } = from;
+    const stream = await streamed(sim, machine, author.db);
+    const blocks: Uint8Array[] = [];
+    const host = {
+      ...machine.runtime,
+      fs: {
+        ...machine.runtime.fs,
+        zeros: async (bytes: number) => {
+          blocks.push(await instantly(bytes));
+          return blocks.at(-1) as Uint8Array;
+        },
+      },
+    };
+    const source = new PushSource(), db = new Database(codec, DB_OPTIONS);
+    source.push(stream);
+    source.end();
+    await sim.runUntil(receiveSnapshot(contextOf(host), source, db, author.db.lastZxid));
+    assert.equal(db.tree.digest, author.db.tree.digest);
+    assert.equal(blocks.some((block) => block.some((byte) => byte !== 0)), isReady);
+    assert.deepEqual(db.tree.growing.map(({ stock }) => stock.size), [0, 0]);
+    assert.equal(blocks.length > 0, isReady);
+  }
 });
