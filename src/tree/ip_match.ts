@@ -93,6 +93,8 @@ function putGroup(bytes: Uint8Array, index: number, group: number): void {
   bytes[index * 2 + 1] = group & 0xff;
 }
 
+/** As Java's parseInt: a sign, and any number of zeros ahead. */
 function decimal(text: string): number | undefined {
-  return /^[0-9]{1,3}$/.test(text) ? Number(text) : undefined;
+  const value = /^[+-]?[0-9]+$/.test(text) ? Number(text) + 0 : -1;
+  return value < 0 ? undefined : value;
 }

@@ -26,6 +26,19 @@ test("ip ids of both families are accepted", () => {
   ) assert.notEqual(parseIpPrefix(id), undefined, id);
 });
 
+test("numbers are read as Java reads them: with a sign, with zeros ahead (measured on 3.9.5)", () => {
+  const same = [
+    ["10.1.2.3/+8", "10.1.2.3/8"],
+    ["10.1.2.3/0008", "10.1.2.3/8"],
+    ["10.1.2.3/-0", "10.1.2.3/0"],
+    ["+10.1.2.-0", "10.1.2.0"],
+    ["00010.1.2.3", "10.1.2.3"],
+    ["1::/+64", "1::/64"],
+    ["1::2/00000128", "1::2/128"],
+  ] as const;
+  for (const [id, plain] of same) assert.deepEqual(parseIpPrefix(id), parseIpPrefix(plain), id);
+});
+
 test("malformed ip ids are refused", () => {
   for (
     const id of [
@@ -34,6 +47,10 @@ test("malformed ip ids are refused", () => {
       "127.0.0.1/-1",
       "127.0.0.1/",
       "127.0.0.1/x",
+      "127.0.0.1/+",
+      "127.0.0.1/++8",
+      "127.0.0.1/+-8",
+      "127.0.0.1/99999999999",
       "127.0.0",
       "127.0.0.1.1",
       "256.0.0.1",
