@@ -1,7 +1,6 @@
 /**
- * A leading replica and some learning ones in the simulator, joined by calls instead of packets. What the driver of an ensemble
- * does is here at its smallest: what is on the leader's disk is committed, at once or when the test says so, and each link
- * carries what either side says in order, a millisecond later or when the test lets it.
+ * A leading replica and learning ones in the simulator, joined by calls. What an ensemble's driver does is here at its smallest:
+ * what is on the leader's disk is committed, at once or when the test says so; links carry in order, a millisecond later or so.
  */
 import { createSim, type Machine, type Sim } from "../../../runtimes/sim/index.ts";
 import type { Log, LogFacts, LogLevel } from "../../../src/base/log.ts";
