@@ -49,12 +49,6 @@ export interface SnapshotEnd {
   readonly lastZxid: Zxid | undefined;
 }
 
-/**
- * With pauses, beside service; without; or, while somebody waits for the file, without and each piece is on the disk at
- * once: past the system's cache where the host can, which takes a third of the time (docs/internals/performance.md).
- */
-type Pace = "paced" | "unpaced" | "awaited";
-
 /** A pause is this many times as long as the slice before it took, and at least PAUSE_MS_MIN. */
 const PAUSE_FACTOR = 3;
 const PAUSE_MS_MIN = 1;
@@ -97,8 +91,7 @@ export class Snapshotter {
    */
   take(db: Database, paced = true): Promise<SnapshotReport> {
     const name = snapshotName(db.lastZxid, this.#options.compression);
-    const pace = paced ? "paced" : "unpaced";
-    return this.#begin(db, db.lastZxid, name, () => this.#endOf(db), pace);
+    return this.#begin(db, db.lastZxid, name, () => this.#endOf(db), paced);
   }
 
   /**
@@ -108,7 +101,7 @@ export class Snapshotter {
   store(db: Database, name: string): Promise<SnapshotReport> {
     const end = this.#endOf(db);
     const digest = end.digest && { ...end.digest, zxid: ZXID_ZERO, digest: 0n };
-    return this.#begin(db, ZXID_MAX, name, () => ({ ...end, digest }), "awaited");
+    return this.#begin(db, ZXID_MAX, name, () => ({ ...end, digest }), false);
   }
 
   #begin(
@@ -116,12 +109,12 @@ export class Snapshotter {
     czxidMax: Zxid,
     name: string,
     end: () => SnapshotEnd,
-    pace: Pace,
+    paced: boolean,
   ): Promise<SnapshotReport> {
     invariant(this.#running === undefined && !this.#isStopped, "One snapshot at a time", {});
     invariant(db.lastZxid >= 0, "A database without a zxid is not kept", { zxid: db.lastZxid });
     const taking = new Taking(this.#codec, this.#options.format, db, czxidMax);
-    const running = this.#write(taking, name, this.#options.compression, end, pace)
+    const running = this.#write(taking, name, this.#options.compression, end, paced)
       .finally(() => {
         taking.close();
         this.#running = undefined;
@@ -139,7 +132,7 @@ export class Snapshotter {
   ): Promise<SnapshotReport> {
     const taking = new Taking(this.#codec, this.#options.format, db, ZXID_MAX);
     try {
-      return await this.#write(taking, to, name.compression, () => loaded, "unpaced");
+      return await this.#write(taking, to, name.compression, () => loaded, false);
     } finally {
       taking.close();
     }
@@ -169,30 +162,29 @@ export class Snapshotter {
     name: string,
     compression: Compression,
     end: () => SnapshotEnd,
-    pace: Pace,
+    paced: boolean,
   ): Promise<SnapshotReport> {
     const { fs, clock, gzip } = this.#context.host;
     const { folder } = this.#options;
     const beganMs = clock.monotonicMs();
     const path = fs.join(folder, name), unfinished = `${path}.tmp`;
-    const file = await fs.open(unfinished, pace === "awaited" ? "durable" : "create");
+    const file = await fs.open(unfinished, "create");
     let bytes = 0;
     try {
       const sink = openSink(file, compression, gzip);
       let synced = 0;
       const syncSome = async (): Promise<void> => {
-        if (pace !== "paced" || sink.fileBytes - synced < SNAPSHOT_UNSYNCED_BYTES_MAX) return;
+        if (!paced || sink.fileBytes - synced < SNAPSHOT_UNSYNCED_BYTES_MAX) return;
         synced = sink.fileBytes;
         await file.syncData();
       };
-      await this.#stream(taking, end, sink, pace === "paced", syncSome);
+      await this.#stream(taking, end, sink, paced, syncSome);
       await sink.end();
-      bytes = sink.fileBytes;
-      if (pace === "awaited") await file.truncate(bytes); // zeros may follow a durable write
       await file.sync();
       await file.close();
       await fs.rename(unfinished, path);
       await fs.syncDir(folder);
+      bytes = sink.fileBytes;
     } catch (error) {
       await this.#discard(file, unfinished);
       throw error;

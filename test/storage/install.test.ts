@@ -6,19 +6,12 @@ import { convertDirectory } from "../../src/storage/convert.ts";
 import { REPLACED_FOLDER } from "../../src/storage/install.ts";
 import { recover, type Recovered, type StorageOptions } from "../../src/storage/recovery.ts";
 import { PushSource } from "../../src/storage/push_source.ts";
-import {
-  DURABLE_ALONE_BYTES,
-  DURABLE_ZEROS_MAX,
-  type File,
-  type OpenMode,
-} from "../../src/runtime.ts";
 import { receiveSnapshot, SnapshotStream } from "../../src/storage/snapshot_stream.ts";
-import { Snapshotter } from "../../src/storage/snapshot_writer.ts";
 import type { Database } from "../../src/txn/database.ts";
 import type { CrashFate } from "../../runtimes/sim/index.ts";
 import { type Lab, lab } from "./lab.ts";
 import { sealed } from "./logs.ts";
-import { FOLDER, load } from "./snapshots.ts";
+import { FOLDER } from "./snapshots.ts";
 import { Author, Changes, codec, contextOf, Entry, MiniServer, OPTIONS, zx } from "./support.ts";
 
 const LAST = 30;
@@ -327,54 +320,4 @@ test("digests of txns that the sender had applied already are not held against t
   wrong[wrong.length - 1] = (wrong[wrong.length - 1] as number) ^ 1;
   await it.put(log, sealed(3, [[...payloads.slice(0, 4), wrong]]));
   assert.equal((await it.start()).storage.report.digestMismatches, 1);
-});
-
-test("a stored snapshot ends with its last byte on the disk when it gets its name, whatever a durable write left behind it", async () => {
-  const it = lab(1), { fs } = it.machine.runtime;
-  const author = new Author(), data = new Uint8Array(1024).fill(7);
-  for (let n = 0; n < 2000; n++) author.payload({ kind: "create", path: `/n${n}`, data });
-  const zeros = new Uint8Array(DURABLE_ZEROS_MAX);
-  let cleanOnDisk = -1, isZeroed = false;
-  /** As a host with writes past its cache: zeros stay behind a large one until the length is set. */
-  const withZeros = (file: File): File => ({
-    read: (into, offset) => file.read(into, offset),
-    async write(view, offset) {
-      await file.write(view, offset);
-      if (view.length < DURABLE_ALONE_BYTES) return;
-      await file.write(zeros, offset + view.length);
-      isZeroed = true;
-    },
-    syncData: () => file.syncData(),
-    async sync() {
-      await file.sync();
-      cleanOnDisk = isZeroed ? -1 : await file.size();
-    },
-    async truncate(size) {
-      await file.truncate(size);
-      isZeroed = false;
-    },
-    size: () => file.size(),
-    close: () => file.close(),
-  });
-  const host = {
-    ...it.machine.runtime,
-    fs: {
-      ...fs,
-      open: async (path: string, mode: OpenMode) => {
-        const file = await fs.open(path, mode);
-        return mode === "durable" ? withZeros(file) : file;
-      },
-    },
-  };
-  await it.sim.runUntil(fs.mkdir(FOLDER));
-  const snapshotter = new Snapshotter({ ...contextOf(host), host }, codec, {
-    folder: FOLDER,
-    format: 3,
-    compression: "",
-    serializeLastZxid: true,
-  });
-  const report = await it.sim.runUntil(snapshotter.store(author.db, "snapshot.7d0"));
-  assert.equal(cleanOnDisk, report.bytes);
-  const { db } = await load(it.sim, it.machine, "snapshot.7d0");
-  assert.equal(db.tree.digest, author.db.tree.digest);
 });
