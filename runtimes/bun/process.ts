@@ -4,17 +4,16 @@
  * milliseconds: they are not asked. The use of the heap has the buffers in it, but heapTotal has not.
  */
 import os from "node:os";
-import process from "node:process";
 import type { Process, Vitals } from "../../src/runtime.ts";
 import { nodeProcess } from "../node/process.ts";
-import { hostVitals } from "../node/vitals.ts";
+import { hostVitals, memoryUsage } from "../node/vitals.ts";
 
 export function bunProcess(): Process {
   return { ...nodeProcess(() => os.totalmem()), vitals };
 }
 
 function vitals(): Vitals {
-  const usedBytes = process.memoryUsage().heapUsed;
+  const usedBytes = memoryUsage().heapUsed;
   return {
     ...hostVitals(),
     heapCommittedBytes: undefined,

@@ -39,6 +39,9 @@ interface DenoHttp {
  */
 const HANDSHAKE_MS = 10_000;
 
+/** Deno.serve (2.9) ends, and the process with it unless that is caught, when it cannot accept for want of descriptors. */
+const SERVE_AGAIN_MS = 100;
+
 export function denoHttp(handshakeMs = HANDSHAKE_MS): HttpHost {
   const deno = (globalThis as unknown as { Deno: DenoHttp }).Deno;
   return {
@@ -63,38 +66,55 @@ function listen(
   /** What ends each of them. */
   const sockets = new Set<() => void>();
   let local: Address = addressOf(options.host, options.port);
-  const server = deno.serve(
-    {
-      hostname: options.host,
-      port: options.port,
-      signal: stop.signal,
-      onListen: () => {}, // Deno would print a line
-    },
-    async (request, { remoteAddr }) => {
-      const remote = addressOf(remoteAddr.hostname, remoteAddr.port);
-      const upgrade = (
-        onOpen: (connection: Connection) => void,
-        { protocol, isText = false }: UpgradeOptions = {},
-      ): Response | undefined => {
-        if (!isHandshake((name) => request.headers.get(name))) return undefined;
-        const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
-        // Its own option finds a protocol in the request only where a blank follows each comma.
-        if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
-        const onGone = (): void => void sockets.delete(end);
-        const end = open(socket, { remote, local, onOpen, onGone, isText, handshakeMs });
-        sockets.add(end);
-        return response;
-      };
-      return await handler.fetch(request, { remote, upgrade }) as Response;
-    },
-  );
+  const serve = () =>
+    deno.serve(
+      {
+        hostname: options.host,
+        port: local.port,
+        signal: stop.signal,
+        onListen: () => {}, // Deno would print a line
+      },
+      async (request, { remoteAddr }) => {
+        const remote = addressOf(remoteAddr.hostname, remoteAddr.port);
+        const upgrade = (
+          onOpen: (connection: Connection) => void,
+          { protocol, isText = false }: UpgradeOptions = {},
+        ): Response | undefined => {
+          if (!isHandshake((name) => request.headers.get(name))) return undefined;
+          const { socket, response } = deno.upgradeWebSocket(request, { idleTimeout: 0 });
+          // Its own option finds a protocol in the request only where a blank follows each comma.
+          if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
+          const onGone = (): void => void sockets.delete(end);
+          const end = open(socket, { remote, local, onOpen, onGone, isText, handshakeMs });
+          sockets.add(end);
+          return response;
+        };
+        return await handler.fetch(request, { remote, upgrade }) as Response;
+      },
+    );
+  let server = serve();
   local = addressOf(server.addr.hostname, server.addr.port);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const serveAgain = (): void => {
+    timer = undefined;
+    try {
+      server = serve();
+    } catch {
+      return onEnded();
+    }
+    server.finished.catch(onEnded);
+  };
+  const onEnded = (): void => {
+    if (!stop.signal.aborted) timer = setTimeout(serveAgain, SERVE_AGAIN_MS);
+  };
+  server.finished.catch(onEnded);
   return {
     address: local,
     close: () => {
       for (const end of [...sockets]) end();
       stop.abort();
-      return server.finished;
+      clearTimeout(timer);
+      return server.finished.catch(() => {}); // it has ended, that is what was asked for
     },
   };
 }

@@ -8,7 +8,7 @@ import { runInNewContext } from "node:vm";
 import type { Cancel, Process, Signal } from "../../src/runtime.ts";
 import { spawn } from "./child.ts";
 import { exitCodeOf, writeAll } from "./output.ts";
-import { nodeVitals } from "./vitals.ts";
+import { memoryUsage, nodeVitals } from "./vitals.ts";
 
 /** @param heapMaxBytes what the engine's heap may grow to */
 export function nodeProcess(heapMaxBytes: () => number = heapLimit): Process {
@@ -62,7 +62,7 @@ function heapLimit(): number {
 }
 
 function memory(heapMaxBytes: number): ReturnType<Process["memory"]> {
-  const usage = process.memoryUsage();
+  const usage = memoryUsage();
   return {
     residentBytes: usage.rss,
     heapUsedBytes: usage.heapUsed,

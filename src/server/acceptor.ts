@@ -4,17 +4,17 @@
  */
 import { CLIENT_BACKLOG } from "../base/limits.ts";
 import type { Log } from "../base/log.ts";
-import type { Address, Clock, Connection, Listener, Net } from "../runtime.ts";
+import type { Address, Connection, Listener, Runtime } from "../runtime.ts";
 import { ClientConnection } from "./connection.ts";
 import { Lobby } from "./lobby.ts";
+import { OpenFiles } from "./open_files.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Replica } from "./replica.ts";
 import type { ServerStats } from "./stats.ts";
 import type { FourLetterCommands } from "./view.ts";
 
 export interface AcceptorParts {
-  readonly net: Net;
-  readonly clock: Clock;
+  readonly runtime: Pick<Runtime, "net" | "clock" | "process">;
   readonly options: ServerOptions;
   readonly stats: ServerStats;
   readonly log: Log;
@@ -41,20 +41,23 @@ const nothing = (): void => {};
 export class Acceptor {
   readonly #parts: AcceptorParts;
   readonly #lobby: Lobby;
+  readonly #files: OpenFiles;
   readonly #perHost = new Map<string, HostCount>();
   #listener: Listener | undefined;
   #nextId = 1;
 
   constructor(parts: AcceptorParts) {
     this.#parts = parts;
-    this.#lobby = new Lobby(parts);
+    const { clock, process } = parts.runtime;
+    this.#lobby = new Lobby({ clock, ...parts });
+    this.#files = new OpenFiles(process, clock);
   }
 
   /** @throws {RuntimeError} ADDRESS_IN_USE, ADDRESS_NOT_AVAILABLE, ACCESS */
   async listen(): Promise<Address> {
     const { clientPort, clientPortAddress, clientPortListenBacklog, clientTcpKeepAlive } =
       this.#parts.options;
-    this.#listener = await this.#parts.net.listen({
+    this.#listener = await this.#parts.runtime.net.listen({
       host: clientPortAddress,
       port: clientPort,
       backlog: clientPortListenBacklog > 0 ? clientPortListenBacklog : CLIENT_BACKLOG,
@@ -82,6 +85,8 @@ export class Acceptor {
       ? `Too many connections from ${host} - max is ${maxClientCnxns}`
       : maxCnxns > 0 && present >= maxCnxns
       ? `Too many connections - max is ${maxCnxns}`
+      : isCounted && !this.#files.admits()
+      ? `Too many open files - the process may have ${this.#files.max} (ulimit -n)`
       : undefined;
     if (refusal !== undefined) {
       log.warn("Refusing connection", { reason: refusal });

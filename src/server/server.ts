@@ -136,7 +136,7 @@ class Server implements RunningServer {
   }
 
   async #serve(storage: Persistence, ids: SessionIds, hooks: ServerHooks): Promise<void> {
-    const { clock, random, hash, net } = this.#runtime;
+    const { clock, random, hash } = this.#runtime;
     const options = this.#options;
     const isChanged = removeOrphans(storage.db, this.#log);
     await storage.writeStartSnapshot(isChanged);
@@ -182,8 +182,7 @@ class Server implements RunningServer {
     const replica = makeReplica();
     this.#replica = replica;
     const acceptor = new Acceptor({
-      net,
-      clock,
+      runtime: this.#runtime,
       options,
       stats: this.#stats,
       log: this.#log,

@@ -148,8 +148,7 @@ class Peer implements RunningServer {
       quorum: () => quorumView(ensemble, own, this.#state(), this.#history.bytes),
     });
     this.#acceptor = new Acceptor({
-      net,
-      clock,
+      runtime,
       options,
       stats: this.#stats,
       log,

@@ -74,7 +74,7 @@ export class Member {
     options: ServerOptions,
     commands: FourLetterCommandsFactory | undefined,
   ) {
-    const { clock, net } = machine.runtime;
+    const { clock } = machine.runtime;
     this.machine = machine;
     this.storage = storage;
     this.#clients = clients;
@@ -92,8 +92,7 @@ export class Member {
     this.view = view;
     this.#commands = commands?.(view);
     this.#acceptor = new Acceptor({
-      net,
-      clock,
+      runtime: machine.runtime,
       options,
       stats: this.stats,
       log: silent(this.lines),
