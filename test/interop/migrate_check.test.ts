@@ -54,11 +54,17 @@ for (const version of ["3.8.0", "3.9.5"] as const) {
       const { blockers, findings, data } = JSON.parse(stdout) as Report;
       assert.equal(blockers, 0);
       // What only Java properties say is missed in the file.
-      assert.deepEqual(findings.map(({ id }) => id).sort(), ["node-oversized", "ttl-not-enabled"]);
+      const ofVersion = version === "3.8.0" ? ["version-create2"] : [];
+      assert.deepEqual(findings.map(({ id }) => id).sort(), [
+        "node-oversized",
+        "ttl-not-enabled",
+        ...ofVersion,
+      ]);
       assert.equal(data.znodes, (await client.countDescendants("/")) + 1);
       const told = ["--set", "extendedTypesEnabled=true", "--set", "jute.maxbuffer=4000000"];
       const again = await runCommand(["migrate", "--check", file, ...told]);
-      assert.match(again.stdout, /0 blockers, 0 warnings, 1 note: nothing stands in the way/);
+      const warnings = ofVersion.length;
+      assert.match(again.stdout, new RegExp(`0 blockers, ${warnings} warnings?, 1 note: nothing`));
     } finally {
       await apache.stop();
       rmSync(folder, { recursive: true, force: true });
