@@ -45,6 +45,8 @@ export interface Streams {
   /** Ends that were not told of an end yet. */
   readonly open: Set<SimConnection>;
   readonly stalled: Set<Channel>;
+  /** For tests in which a slow receiver would be another story: what is drawn below it is this. */
+  readonly windowBytesMin: number;
 }
 
 /** What an end is made of. */
@@ -104,7 +106,7 @@ export class SimConnection implements Connection {
     this.link = options.link;
     this.port = options.port;
     this.stream = options.stream;
-    this.#windowBytes = pick(this.#host.random, WINDOW_BYTES);
+    this.#windowBytes = Math.max(pick(this.#host.random, WINDOW_BYTES), streams.windowBytesMin);
     this.#out = new Channel(options.link, options.back, {
       port: options.port,
       stream: options.stream,

@@ -44,6 +44,7 @@ export interface Bound {
 export class Network implements Streams {
   readonly open = new Set<SimConnection>();
   readonly stalled = new Set<Channel>();
+  windowBytesMin = 0;
   readonly #world: World;
   readonly #hosts: Host[] = [];
   readonly #bound = new Set<Bound>();

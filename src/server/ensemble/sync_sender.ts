@@ -255,7 +255,8 @@ export class SyncSender {
       writePacket(link.output.w, PacketType.snap, stream.zxid);
       await stream.run({
         write: (view) => {
-          link.output.write(view);
+          link.output.w.raw(view);
+          link.output.flush();
           if (link.output.isClogged) return link.output.drained().then(this.#parts.onProgress);
           this.#parts.onProgress();
           return undefined;

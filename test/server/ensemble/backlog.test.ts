@@ -102,6 +102,8 @@ for (const role of ["follower", "observer"] as const) {
       ensemble.end(away);
       const writes = await underWrites(ensemble, leader, async () => {
         const begun = ensemble.syncs().length;
+        // With less some links are slower than the writes.
+        ensemble.sim.network.windowBytesMin = 64 * 1024;
         await ensemble.revive(away, EMPTY);
         // The epoch is stored before it says so.
         ensemble.machine(away).files.slow({ kind: "rename", byMs: 100 });
