@@ -57,9 +57,14 @@ const BENCHES: Readonly<Record<string, readonly [what: string, run: Bench]>> = {
 };
 
 async function printHelp(): Promise<void> {
-  console.log("Usage: npm run bench -- [WHAT] [ARGS]      without WHAT: rows\n");
-  for (const [name, [what]] of Object.entries(BENCHES)) console.log(`  ${name.padEnd(14)}${what}`);
-  console.log(`\n${(await import("./suite/settings.ts")).SUITE_USAGE}`);
+  const benches = Object.entries(BENCHES).map(([name, [what]]) => `  ${name.padEnd(14)}${what}\n`);
+  const { SUITE_USAGE } = await import("./suite/settings.ts");
+  // In one piece: a reader that has seen enough is no error.
+  console.log(
+    `Usage: npm run bench -- [WHAT] [ARGS]      without WHAT: rows\n\n${
+      benches.join("")
+    }\n${SUITE_USAGE}`,
+  );
 }
 
 endOnSignals();

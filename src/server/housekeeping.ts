@@ -15,6 +15,7 @@ export class Housekeeping {
   readonly #sessionless: Alarm;
   readonly #reaper: Alarm;
   readonly #collection: IdleCollection;
+  /** Connections so far. */
   #opened = 0;
   /** The expiry rang so late that it was put off. */
   #isPutOff = false;
@@ -73,13 +74,13 @@ export class Housekeeping {
     this.sessionsChanged();
   }
 
-  /** A connection came or lingers: it is looked at when its time is over. */
   /** It has no session yet. */
   connectionOpened(): void {
     this.#opened++;
     this.sessionlessChanged();
   }
 
+  /** A connection came or lingers: it is looked at when its time is over. */
   sessionlessChanged(): void {
     const replica = this.#replica;
     if (replica.sessionless.size === 0 && replica.lingering.size === 0) return;
